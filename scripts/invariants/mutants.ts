@@ -1,0 +1,191 @@
+import type { Mutant } from "../invariant.ts";
+
+const journey = ["src/call/pipeline.test.ts", "src/call/invariants.test.ts"];
+
+/** Every safety mechanism that has tests, each with the change that takes it out. */
+export const mutants: readonly Mutant[] = [
+  {
+    invariant: 1,
+    name: "a denial does not stop the call",
+    patches: [
+      { file: "src/call/authorize.ts", find: 'if (decision.effect === "deny") return', replace: 'if (decision.effect === "defer") return' },
+    ],
+    tests: journey,
+  },
+  {
+    invariant: 1,
+    name: "a fact that cannot be looked up is taken as nothing",
+    patches: [
+      {
+        file: "src/call/authorize.ts",
+        find: "(refusal === undefined ? decide(state, input) : stopWith(refusal))",
+        replace: "(refusal === null ? stopWith(refusal) : decide(state, input))",
+      },
+    ],
+    tests: journey,
+  },
+  {
+    invariant: 1,
+    name: "tools are found whether granted or not",
+    patches: [
+      {
+        file: "src/call/resolve.ts",
+        find: "registry.resolve(call.name, (tool) => isInside || session.mayUse(tool))",
+        replace: "registry.resolve(call.name, () => true)",
+      },
+    ],
+    tests: journey,
+  },
+  {
+    invariant: 2,
+    name: "a write does not wait for its intent",
+    patches: [{ file: "src/call/gate.ts", find: 'tool.tier === "read" ? "claimed" : "durable"', replace: '"claimed"' }],
+    tests: journey,
+  },
+  {
+    invariant: 2,
+    name: "a failed intent is passed over",
+    patches: [
+      {
+        file: "src/call/gate.ts",
+        find: "return stopWith(unrecordedIntent(cause));",
+        replace: "void cause; void stopWith; void unrecordedIntent; state.isClaimed = true; return proceed;",
+      },
+    ],
+    tests: journey,
+  },
+  {
+    invariant: 3,
+    name: "keys are claimed without looking",
+    patches: [{ file: "src/call/gate.ts", find: 'expect: state.keyRow?.version ?? "absent" });', replace: "});" }],
+    tests: journey,
+  },
+  {
+    invariant: 3,
+    name: "a finished key runs again",
+    patches: [
+      {
+        file: "src/call/replay.ts",
+        find: "if (claim === undefined || claim.callId === state.callId) return proceed;",
+        replace: "if (claim !== null) return proceed;",
+      },
+    ],
+    tests: journey,
+  },
+  {
+    invariant: 3,
+    name: "the same meaning is not noticed",
+    patches: [
+      {
+        file: "src/call/deduplicate.ts",
+        find: "state.meaningRow === undefined ? proceed : compareWith(state, state.meaningRow)",
+        replace: "state.meaningRow === null ? compareWith(state, state.meaningRow) : proceed",
+      },
+    ],
+    tests: journey,
+  },
+  {
+    invariant: 4,
+    name: "what asks does not suspend",
+    patches: [
+      {
+        file: "src/call/approve.ts",
+        find: 'if (approval === undefined) return { kind: "suspend", decision };',
+        replace: "if (approval === undefined) return proceed;",
+      },
+    ],
+    tests: journey,
+  },
+  {
+    invariant: 4,
+    name: "an approval is not compared with what would run",
+    patches: [
+      { file: "src/call/approve.ts", find: "if (gap === undefined) return proceed;", replace: "if (gap !== null) return proceed;" },
+    ],
+    tests: journey,
+  },
+  {
+    invariant: 4,
+    name: "an approval can be answered twice",
+    patches: [
+      {
+        file: "src/approvals/approvals.ts",
+        find: 'if (approval.state !== "pending") return',
+        replace: 'if (approval.state === "void") return',
+      },
+      {
+        file: "src/call/approval-desk.ts",
+        find: "body: approval as unknown as Json, expect: row.version, dueMs },",
+        replace: "body: approval as unknown as Json, dueMs },",
+      },
+      { file: "src/call/gate.ts", find: "    expect: version,\n", replace: "" },
+    ],
+    tests: journey,
+  },
+  {
+    invariant: 4,
+    name: "the credential that called may answer",
+    patches: [
+      {
+        file: "src/approvals/approvals.ts",
+        find: "if (credential.id === approval.callerCredentialId || credential.actsFor.length > 0)",
+        replace: "if (credential.id === undefined)",
+      },
+    ],
+    tests: journey,
+  },
+  {
+    invariant: 5,
+    name: "the reply deadline is not raced",
+    patches: [{ file: "src/call/carry.ts", find: "return inTime(state, track(state));", replace: "return track(state);" }],
+    tests: journey,
+  },
+  {
+    invariant: 6,
+    name: "arguments stand in the ledger in the clear",
+    patches: [{ file: "src/call/record.ts", find: "    key: state.key?.text,", replace: "    key: state.texts?.text," }],
+    tests: journey,
+  },
+  {
+    invariant: 7,
+    name: "throttle admits without counting",
+    patches: [{ file: "src/budget/throttle.ts", find: "bucket.tokens -= 1;", replace: "" }],
+    tests: ["src/budget/throttle.test.ts"],
+  },
+  {
+    invariant: 7,
+    name: "session budgets have no maximum",
+    patches: [{ file: "src/budget/holds.ts", find: "delta: 1, max: budget.calls }", replace: "delta: 1 }" }],
+    tests: journey,
+  },
+  {
+    invariant: 7,
+    name: "refusals are not counted",
+    patches: [{ file: "src/call/record.ts", find: "    max: runtime.limits.sessionDenialsMax - 1,\n", replace: "" }],
+    tests: journey,
+  },
+  {
+    invariant: 8,
+    name: "an observer's error reaches the call",
+    patches: [
+      {
+        file: "src/call/observers.ts",
+        find: "    try {\n      observer(event);\n    } catch {\n",
+        replace: "    if (event !== undefined) {\n      observer(event);\n    } else {\n",
+      },
+    ],
+    tests: journey,
+  },
+  {
+    invariant: 8,
+    name: "a result that was not recorded is given all the same",
+    patches: [
+      {
+        file: "src/call/settle.ts",
+        find: 'return { kind: "stop", outcome: unrecorded(state, outcome, cause) };',
+        replace: 'void unrecorded; return { kind: "stop", outcome };',
+      },
+    ],
+    tests: journey,
+  },
+];

@@ -1,0 +1,185 @@
+/** How far a requirement is. `planned`: nobody can see it work yet; `partial`: its note says what is missing; `done`: all of it works. */
+export type RequirementState = "done" | "partial" | "planned";
+
+/** One thing that the product must do. */
+export interface RequirementRow {
+  /** Stable; rows are added, never renumbered. */
+  readonly id: string;
+  readonly text: string;
+  readonly state: RequirementState;
+  /** What is missing, for a row that is `partial`; anything a reader should know, otherwise. */
+  readonly note?: string;
+  /** Suites that show the row apart from the tests that cite it, such as benchmarks; they must exist. */
+  readonly tests?: readonly string[];
+}
+
+/**
+ * Everything the product must do. A row is done when a user can see it work. Tests cite rows with `verifies`, and
+ * `scripts/check-requirements.ts` fails on a row that is done or partial and that no test cites, and on a test that cites no such row.
+ */
+// oxfmt-ignore
+export const requirements = [
+  // CALL: calls in and answers out
+  { id: "CALL-01", state: "partial", text: "decode and answer OpenAI Chat Completions tool calls (parallel, streaming deltas, strict mode, forced and disabled tool choice)", note: "tool choice cannot be forced or disabled yet" },
+  { id: "CALL-02", state: "partial", text: "the same for OpenAI Responses items (`call_id`, custom free-text tools, `output_schema`, caller restrictions)", note: "`output_schema` and caller restrictions are not read yet" },
+  { id: "CALL-03", state: "partial", text: "Anthropic Messages `tool_use` / `tool_result` (parallel, `is_error`, streamed input, programmatic callers)", note: "programmatic callers are not told apart yet" },
+  { id: "CALL-04", state: "done", text: "Gemini `functionCall` / `functionResponse` (ids minted when absent, thought signatures kept)" },
+  { id: "CALL-05", state: "partial", text: "open-weight models through any OpenAI-compatible server; export of tools as strict JSON Schema and as a grammar (GBNF / guided JSON) for constrained decoding", note: "strict schemas are exported, grammars are not; nothing has been run against an open-weight server" },
+  { id: "CALL-06", state: "done", text: "malformed, truncated, duplicated or mis-typed calls end in a structured error that lets the model repair; raw bytes kept" },
+  { id: "CALL-07", state: "partial", text: "several calls of one turn run concurrently: n independent calls take ≤ 1.2× the slowest (n = 3, 4, 10; the scaling table is printed); failures stay alone; writes to the same record are serialised; answers in the order of the request", note: "writes to the same record are not serialised, and no scaling table is printed" },
+  { id: "CALL-08", state: "partial", text: "streaming: a read starts when its arguments are complete, other calls when the stop reason is valid; no text delta is held back > 20 ms while a call runs; a loading state is emitted before execution; SSE and WebSocket, resumable; a helper renders both in a browser", note: "reads start only when the response has ended; no loading state, no resumable stream, no browser helper" },
+  { id: "CALL-09", state: "partial", text: "multi-modal results and arguments: image, audio, video and file × provider matrix; what a provider cannot take becomes a stated placeholder with a handle", note: "results only, and a placeholder has no handle; media in arguments are not handled" },
+  { id: "CALL-10", state: "done", text: "every call is answered within its deadline, also when the tool ignores its abort signal" },
+  { id: "CALL-11", state: "done", text: "unknown tool: a defined answer with nearest visible names" },
+  { id: "CALL-12", state: "partial", text: "forced choice (for one turn only, so loops end), no-tool and named-tool modes honoured; calls for tools that were not offered are refused; round trips per pattern asserted", note: "only tools that were not offered are refused; forced choice and no-tool mode are missing" },
+  { id: "CALL-13", state: "done", text: "every failure at any stage answers in the caller's format with one documented body (code, message with cause and limit such as \"timed out after 30 s\", retry, effect, what to change); unexpected errors are generic; golden test per code and form" },
+  { id: "CALL-14", state: "partial", text: "results over the limit (2,000 characters by default) keep valid structure, head, tail and counts, say how much was cut, give a handle for the rest; labels survive; error bodies too", note: "a page read through a handle carries no label" },
+  { id: "CALL-15", state: "partial", text: "arguments and results pass the official JSON Schema suite (2020-12, draft-07) or list the exceptions; regex, bounds, enum, maxItems, nested required; undeclared arguments refused with the nearest known name", note: "the official suite runs where a copy of it lies beside the repo, and is skipped elsewhere" },
+  // REG: registry
+  { id: "REG-01", state: "partial", text: "define a tool in a few lines from Zod, Valibot, ArkType, TypeBox or plain JSON Schema; types flow into the handler", note: "Valibot needs its converter to JSON Schema; no test covers it" },
+  { id: "REG-02", state: "partial", text: "lint of tool definitions with a score on nine points (single duty, description with when and when not, typed schema with described and constrained parameters, error messages, idempotency, timeout, rate limit, permission, observability); one failing fixture per rule; more than 20 tools per request warned", note: "the lint runs by command only, not at registration, and not every rule has a failing fixture" },
+  { id: "REG-03", state: "partial", text: "semantic versions; several live; deprecation with a date; old-shape calls migrate or get a clear answer; changed definitions are announced (list change, session notice, owner), a staged version is testable before it is live", note: "versions live side by side and deprecation is told; nothing migrates old calls, announces changes or stages a version" },
+  { id: "REG-04", state: "partial", text: "backward-compatibility classification of schema changes (breaking / additive / cosmetic), with a diff people can read", note: "input schemas and tiers are compared; output schemas are not" },
+  { id: "REG-05", state: "planned", text: "feature flags per tool, tenant and user; canary by percentage (5 → 25 → 50 → 100) that rolls back by itself on error rate or latency" },
+  { id: "REG-06", state: "planned", text: "health of every source and tool, passive and probed: a source that is down is marked within a stated time, its tools hidden or falling back, restored after good probes" },
+  { id: "REG-07", state: "partial", text: "dynamic discovery: tools appear, change and disappear at run time; every change is recorded: what a session knew at any moment can be shown", note: "every change of a source is in the ledger; no command puts together what one session knew at a moment" },
+  { id: "REG-08", state: "done", text: "pinning by hash of the whole definition; a changed or new tool of a source waits in quarantine until approved (rug pull, shadowing, confusable names)" },
+  { id: "REG-09", state: "planned", text: "never more than 20 full definitions per request by default: grouping, search and describe meta-tools with ranking, recall@5 measured on a fixed set, token cost shown" },
+  { id: "REG-10", state: "done", text: "names valid for every provider (length, characters), collisions resolved by stable aliases" },
+  { id: "REG-11", state: "planned", text: "model version pinning: floating aliases warned or refused in production; the exact id in every trace; which tool versions it was evaluated with" },
+  { id: "REG-12", state: "planned", text: "tools inventory and risk matrix: per tool owner, tier, complexity, permission, service level, schema, last eval; page and schema-valid export" },
+  { id: "REG-13", state: "planned", text: "registering, changing, approving, flagging and retiring a tool needs its own permission and is a ledger entry; read-only view for others; unauthorised attempts alert" },
+  { id: "REG-14", state: "planned", text: "tools declare authority and freshness; results carry source and as-of time; when two sources answer differently the conflict is shown with the more authoritative named" },
+  { id: "REG-15", state: "planned", text: "flags, canary and automatic rollback also for policies, prompts, model versions and gateway releases" },
+  { id: "REG-16", state: "done", text: "admission policy per source (review, admit additive reads of trusted sources with a record, admit all), so that discovery can be dynamic where wanted" },
+  // AUTH: permissions, approvals, governance
+  { id: "AUTH-01", state: "done", text: "from session to user to permissions on each call; the agent has no power of its own; revocation takes effect mid-run" },
+  { id: "AUTH-02", state: "done", text: "role→tool permission matrix with minimum permissions per tool" },
+  { id: "AUTH-03", state: "done", text: "conditions on arguments and context (CEL)" },
+  { id: "AUTH-04", state: "partial", text: "record ownership: the record belongs to the user, or to the customer the conversation is about (relations between arguments too); checked at the decision and again after any wait; no difference visible between foreign and absent", note: "records are checked through facts; relations to the customer that a conversation is about are missing" },
+  { id: "AUTH-05", state: "planned", text: "each tool states whose rights it runs with (user, service), none stated is refused at load; credentials exchanged per call, never passed through" },
+  { id: "AUTH-06", state: "partial", text: "four risk tiers with their gates as a table test: tier × sensitivity × who → run / run and notify / confirm / approve; privileged never automatic by any policy", note: "the table of gates is there; nobody is notified where a tier says run and notify" },
+  { id: "AUTH-07", state: "partial", text: "durable approvals: exact call, single use, expiry, several approvers, not by the model nor the calling credential; console, webhook and command line; restart-proof; re-judged on waking", note: "answered through library, HTTP and command line; the console and the webhook are missing" },
+  { id: "AUTH-08", state: "planned", text: "illicit chaining: separation-of-data classes; the combining read is stopped before it happens and goes to a person, denied when unattended" },
+  { id: "AUTH-09", state: "planned", text: "provenance of every consequential argument, grounding rules also for reads, invented ids reported; flow rules R1–R6; explanation without oracle" },
+  { id: "AUTH-10", state: "partial", text: "allowed domains, blocked actions (globs), wall time, call, token and money limits per session, exact at 100 parallel calls over several processes", note: "tokens are not counted, and several processes on one store are not yet tested" },
+  { id: "AUTH-11", state: "planned", text: "external decision points: AuthZEN / OPA over HTTP, Cedar in-process; fail closed" },
+  { id: "AUTH-12", state: "partial", text: "policy lint, tests, explain, simulate over recorded traffic; hot reload keeps the last good", note: "no simulation over recorded traffic" },
+  { id: "AUTH-13", state: "planned", text: "sequence rules over time (count, sum and order of earlier calls in a window, e.g. payments per hour)" },
+  { id: "AUTH-14", state: "done", text: "list filtering: a user sees only tools they may call" },
+  { id: "AUTH-15", state: "planned", text: "policy effects beyond yes and no: modify (narrowing only) and defer" },
+  { id: "AUTH-16", state: "planned", text: "distance of a proposed action from the stated intent: measure defined, detours flagged and false flags measured on a fixed set" },
+  { id: "AUTH-17", state: "partial", text: "authentication of users, agents, approvers and administrators (API key, OIDC/JWT); conversation resolved to user on the server; nobody can name another's session; privileged approval needs fresh authentication", note: "API keys only; OIDC and JWT are missing" },
+  { id: "AUTH-18", state: "partial", text: "the calls of one turn, plan or graph can be authorised as a set before the first runs; siblings cannot jointly complete a forbidden combination or exceed a budget (race test)", note: "siblings cannot exceed a budget together; sets are not authorised before the first runs, and combinations of data are not watched" },
+  { id: "AUTH-19", state: "partial", text: "two gates: confirmation by the requesting user out of the model's reach, approval by another person; tier and rule say which", note: "a confirmation is answered under an approver's credential; the user has no interface of their own for it" },
+  { id: "AUTH-20", state: "planned", text: "one switch (global, tenant, session) limits everything to tier read, provably" },
+  // EXEC: reliable execution
+  { id: "EXEC-01", state: "done", text: "attempt timeout and absolute deadline per call, per-tool override; progress resets only the idle timer, never the deadline" },
+  { id: "EXEC-02", state: "done", text: "retryable / permanent / unexpected classification; exponential backoff with full jitter; Retry-After honoured; retry budget" },
+  { id: "EXEC-03", state: "partial", text: "circuit breaker, bulkhead, rate limit per tool and upstream; shared between replicas on Postgres alone and on Redis, seen by all within a stated time", note: "rate limits per principal and tool in one process; no breaker, no bulkhead, nothing shared" },
+  { id: "EXEC-04", state: "partial", text: "fallback: cached value, default, other tool, or a graceful \"not available\"; marked in result, trace and answer check; only when the effect is none", note: "value, other tool and a graceful refusal; no cached value" },
+  { id: "EXEC-05", state: "planned", text: "hedged reads and speculative branches: losers run reads or sandboxed tools only and leave no effect" },
+  { id: "EXEC-06", state: "done", text: "idempotency keys end to end (stored outcome, in-flight join, header or argument to upstream, refusal on reuse with other arguments)" },
+  { id: "EXEC-07", state: "done", text: "`unknown` outcome after a lost reply; reconciliation by key or lookup; never blind resend" },
+  { id: "EXEC-08", state: "planned", text: "result cache for reads with scope per user and invalidation by writes" },
+  { id: "EXEC-09", state: "planned", text: "serial, parallel, DAG and speculative execution plans" },
+  { id: "EXEC-10", state: "planned", text: "dead-letter queue for exhausted retries, failed compensations, undeliverable callbacks, each with cause and full context; inspect, retry, resolve" },
+  { id: "EXEC-11", state: "planned", text: "overload at 10× capacity: memory bounded, p99 of admitted reads stated, shed calls get Retry-After, reads before writes" },
+  { id: "EXEC-12", state: "done", text: "SIGTERM under load: every accepted call answered or parked, nothing lost" },
+  { id: "EXEC-13", state: "partial", text: "a write the model issues again with the same meaning (new call id, same tool and arguments) joins, asks or replays; key derivation documented and stable over restarts", note: "the guard works and keys are stable; how they are derived is not in the docs yet" },
+  { id: "EXEC-14", state: "planned", text: "flaky-dependency benchmark: intermittent 503s and 8 s replies under a 2 s attempt timeout and 3 tries: task success ≥ 99 % against about 80 % unwrapped, lower median latency and cost" },
+  { id: "EXEC-15", state: "partial", text: "absorb or surface, per kind of failure, is data on the tool; golden table for weather 503, card charge, valid empty result, sandbox infinite loop: retry, observation, fallback, key needed", note: "data on the tool with a golden table for its kinds of failure; no sandbox yet" },
+  { id: "EXEC-16", state: "done", text: "a handler that blocks the event loop cannot delay other calls' answers unnoticed: worker isolation, or detected, named and reported" },
+  // RUN: durable execution
+  { id: "RUN-01", state: "partial", text: "runs survive `kill -9` at every point without repeating or losing an effect", note: "calls do, at every point; durable runs are still to come" },
+  { id: "RUN-02", state: "planned", text: "engines: local, DBOS on Postgres, Temporal; the same suite passes on each; a skipped engine counts as not passed" },
+  { id: "RUN-03", state: "planned", text: "sagas with compensation in reverse, themselves durable and idempotent" },
+  { id: "RUN-04", state: "planned", text: "approvals, timers and webhooks that last days and cost nothing while waiting" },
+  { id: "RUN-05", state: "planned", text: "async tools: polling that costs no model call, signed webhook callback (duplicate, late and forged ones handled), MCP task; result injected and run resumed" },
+  { id: "RUN-06", state: "planned", text: "cancel, pause, resume, fork from a step, replay offline from the ledger" },
+  { id: "RUN-07", state: "planned", text: "checkpoint interoperability: a LangGraph.js checkpointer on our store" },
+  { id: "RUN-08", state: "planned", text: "runs parked in every state by each released version finish on the next" },
+  { id: "RUN-09", state: "planned", text: "other engines through the same port: Restate adapter; Inngest as a running example or a recorded reason why not" },
+  { id: "RUN-10", state: "planned", text: "each reversible tool declares its inverse; a person can undo one call as a new governed call" },
+  // AGENT: the loop above the layer
+  { id: "AGENT-01", state: "planned", text: "ReAct loop over any AI SDK language model, iteration limit (default 10), token and money budget, forced final answer when nearly spent" },
+  { id: "AGENT-02", state: "planned", text: "patterns: single tool, parallel, forced, sequential chain, router, plan-and-execute (replans when an observation contradicts the plan), autonomous; selected by name, same trace" },
+  { id: "AGENT-03", state: "planned", text: "search and reflection: Reflexion, tree of thoughts, LATS, graph of thoughts, self-checked chain of thought; exploratory branches leave no effect; each solves a fixed task within budget with a scripted model" },
+  { id: "AGENT-04", state: "planned", text: "multi-agent: supervisor/worker with planner and synthesiser, hierarchical, peer-to-peer, swarm; a worker cannot call outside its set; labels, budgets and identity cross hand-offs; an example and an eval for each" },
+  { id: "AGENT-05", state: "planned", text: "loop detection (same call n times, cycle up to k, n turns without a new fact) with a stated way out" },
+  { id: "AGENT-06", state: "planned", text: "context window: sliding window, summarisation (last turns kept), selective pruning, hierarchical with vector recall; the original request and call/result pairs stay whole; labels survive summaries; token counts shown" },
+  { id: "AGENT-07", state: "planned", text: "prompt caching marks, model tiering (cheap to route, strong to answer), result reuse" },
+  { id: "AGENT-08", state: "planned", text: "silent-failure detection: the answer against what tools returned (counts, ids, amounts, emptiness, invented references, success claimed for failed or denied calls, results ignored); recall and false alarms on labelled transcripts; optional judge model" },
+  { id: "AGENT-09", state: "planned", text: "latency accounting: model time, tool time, waiting, critical path and what parallelism would save" },
+  { id: "AGENT-10", state: "planned", text: "adapters: AI SDK, LangChain/LangGraph, OpenAI Agents, Mastra, Claude Agent SDK, LlamaIndex.TS run their tools through the journey" },
+  { id: "AGENT-11", state: "planned", text: "Python and .NET frameworks (AutoGen, CrewAI, Haystack, DSPy, Semantic Kernel, Microsoft Agent Framework, LlamaIndex, Ray Serve) reach it through MCP or HTTP, each shown by a running example that says its role" },
+  { id: "AGENT-12", state: "planned", text: "sparing tool use (Toolformer style): export of traces filtered to calls that improved the answer, as fine-tuning data" },
+  { id: "AGENT-13", state: "planned", text: "agentic retrieval: the agent decides when to retrieve, reformulates, iterates, cites; example with eval" },
+  { id: "AGENT-14", state: "planned", text: "guardrails on the user's message and the final answer (output schema, unsafe content, secrets), with repair or block" },
+  { id: "AGENT-15", state: "planned", text: "latency what-if on real traces (turns, failure rate, retries, fan-out) that names the best lever; reproduces 5.0 s, 5.8 s with failures, 3.0 s and 3.48 s in three turns for 800 ms model and 200 ms tool times" },
+  // CONN: connectors and built-in tools
+  { id: "CONN-01", state: "planned", text: "OpenAPI 3.0/3.1 and Swagger 2 documents to tools; real big ones (GitHub, Stripe, Kubernetes) convert completely" },
+  { id: "CONN-02", state: "planned", text: "gRPC services to tools by reflection or descriptor; streaming responses" },
+  { id: "CONN-03", state: "partial", text: "MCP upstreams, both eras, stdio and HTTP, supervised; OAuth per user", note: "no OAuth; what a server asks of its client (sampling, elicitation, tasks) is refused" },
+  { id: "CONN-04", state: "partial", text: "MCP server towards clients, both eras, conformance suite passes through the gateway", note: "tools only: no prompts, resources, tasks, subscriptions or elicitation; the conformance suite has not been run through the gateway" },
+  { id: "CONN-05", state: "partial", text: "in-process functions; GraphQL; SQL (read-only by default, row and cost limits)", note: "in-process functions only; GraphQL and SQL are missing" },
+  { id: "CONN-06", state: "planned", text: "code execution: JavaScript in WASM, Python and shell in a process sandbox with a scratch directory only and no network, containers (Docker, gVisor runtime, Podman), remote (E2B, Modal), microVM (Firecracker) or an honest gap; one interface, limits enforced" },
+  { id: "CONN-07", state: "planned", text: "web search and fetch (pluggable provider), document reader (PDF, DOCX, XLSX, HTML), vector search over own documents, calculator with exact arithmetic, data transform (CSV/JSON), chart builder, notebook" },
+  { id: "CONN-08", state: "planned", text: "action tools with real protocols: e-mail (draft and send apart), calendar (availability, reschedule), messaging (post, respond, search), ticketing, CRM, git and forge (PR create, review, comment); tests against real local servers" },
+  { id: "CONN-09", state: "planned", text: "browser and computer use: provider computer-use calls decoded, per-action policy, OSWorld-style tasks" },
+  { id: "CONN-10", state: "planned", text: "A2A agents as tools" },
+  { id: "CONN-11", state: "planned", text: "the six seed recipes run as examples, tool chain and orchestration asserted: research assistant, data analyst, customer support, devops copilot, meeting prep, code review" },
+  { id: "CONN-12", state: "planned", text: "modality tools behind pluggable providers: screenshot or chart to JSON, OCR, speech to text and back; capability table as data; rule for vision or text" },
+  { id: "CONN-13", state: "planned", text: "tools the recipes need: summarise, report and slide writer, log search, runbook lookup, style check, file read and write, date arithmetic" },
+  { id: "CONN-14", state: "planned", text: "transparent proxy: an existing REST or MCP client pointed at the gateway by base URL alone makes the whole journey" },
+  { id: "CONN-15", state: "planned", text: "the seeds' cases as scenarios: Q4 revenue chain, parts-supplier chain, wrong-record delete, bank permission matrix and balances, return eligibility and return" },
+  // SAFE: security
+  { id: "SAFE-01", state: "planned", text: "InjecAgent and AgentDojo replays with a compromised model, published with annotations and without" },
+  { id: "SAFE-02", state: "partial", text: "tool firewall: schema, allow-list, sanitising by argument role (path, shell, SQL, header, control characters), redaction of secrets and personal data in both directions that never silently alters a target, exact-value redaction of injected secrets; Presidio adapter", note: "secrets and personal data are found in results; sanitising by argument role and the Presidio adapter are missing" },
+  { id: "SAFE-03", state: "partial", text: "secret references from environment, file, Vault/OpenBao; rotated without restart", note: "environment and file; Vault and OpenBao are missing" },
+  { id: "SAFE-04", state: "partial", text: "SSRF guard on every outbound request incl. redirects, rebinding and literals", note: "every request of HTTP tools; nothing else may send yet" },
+  { id: "SAFE-05", state: "done", text: "hostile schemas, patterns, payloads, names end in clear errors" },
+  { id: "SAFE-06", state: "partial", text: "tenants cannot see or affect each other", note: "data, keys, approvals, rates and budgets are apart; memory and connections of one process are shared" },
+  { id: "SAFE-07", state: "planned", text: "red-team suite and InjecAgent-style attacks run in CI against a user's own tools (`signalbox eval redteam`)" },
+  { id: "SAFE-08", state: "done", text: "tamper evidence of the ledger shown by attack tests" },
+  { id: "SAFE-09", state: "planned", text: "self-assessment against AARM 1.0 (R1–R9, arXiv 2602.09433) and the OWASP lists for agents and MCP: each row an automated test or a stated gap" },
+  { id: "SAFE-10", state: "partial", text: "direct manipulation (jailbreak, tool-selection attacks by the user) never exceeds the user's own rights and gates; suite in CI", note: "the cases that there are run with the tests; there is no suite of attacks yet" },
+  { id: "SAFE-11", state: "partial", text: "TLS to and from peers beyond loopback unless waived explicitly; egress of tools and sandboxes limited to declared hosts", note: "outbound requests of HTTP tools; the gateway itself speaks no TLS" },
+  { id: "SAFE-12", state: "partial", text: "untrusted text reaches the model only in marked, typed fields, never mixed with the runtime's own messages", note: "results are marked as untrusted and typed in every form; there is no flow control over what they lead to" },
+  { id: "SAFE-13", state: "partial", text: "encryption at rest of arguments and results with keys per tenant; erasure of one person's data leaves the ledger verifiable; keys rotate", note: "erasure and rotation are proven; no retention runs by itself" },
+  // OBS: observing
+  { id: "OBS-01", state: "planned", text: "OpenTelemetry spans (calls, decisions, retries, checkpoints, model) and metrics by current GenAI and MCP conventions, context through MCP `_meta`; real collector and Phoenix live; Langfuse, LangSmith, Datadog, Braintrust payloads checked against their documented endpoints" },
+  { id: "OBS-02", state: "planned", text: "per tool: p50, p95, p99, error rate by kind, attempts, retries, fallbacks, recovery, calls per session, sizes, approvals, denials; flakiness ranking; alerts (error rate > 5 %, p95 shift, loops) to log, webhook and messaging, each fired in a test" },
+  { id: "OBS-03", state: "partial", text: "structured logs with redaction", note: "the gateway's log; redaction covers what passes through results and errors" },
+  { id: "OBS-04", state: "planned", text: "schema drift: every response against schema and learnt statistics; detected within n calls on seeded drifts, no alarm on valid empties; shadow checks against real endpoints; alert and optional quarantine" },
+  { id: "OBS-05", state: "planned", text: "cost per session, tool, tenant, model, measured or estimated and always said which; dated, overridable price table; anomaly (mean + 2σ, robust variant); forecast error reported" },
+  { id: "OBS-06", state: "partial", text: "audit trail per run in one query over six linked tables: who, conversation, reasoning as supplied, decision, outcome, compensation; export; verify", note: "the auditors' view is there; undone calls are missing, since nothing compensates yet" },
+  { id: "OBS-07", state: "planned", text: "dashboards in the console; Prometheus endpoint; ready Grafana dashboard" },
+  { id: "OBS-08", state: "planned", text: "model-side metrics: calls per query, latency p50/p95/p99, token trend, malformed-call and repair rate per model, selection mix and accuracy" },
+  { id: "OBS-09", state: "planned", text: "gateway users submit final answer, usage and feedback; divergence, ignored results and quality correlated with tool calls and shown per tool" },
+  // EVAL: testing agents and tools
+  { id: "EVAL-01", state: "planned", text: "eval suites: tool selection, argument correctness, answer, steps, tokens, latency; report and comparison with a baseline" },
+  { id: "EVAL-02", state: "planned", text: "mock registry with fixtures recorded from real runs; deterministic replay; a missing fixture fails, pass-through is opt-in and for reads only" },
+  { id: "EVAL-03", state: "planned", text: "snapshot tests of call sequences" },
+  { id: "EVAL-04", state: "planned", text: "LLM-as-judge with agreement and bias against labelled answers reported; below a threshold not used as a gate" },
+  { id: "EVAL-05", state: "planned", text: "adversarial (injection, jailbreak, malformed, edge cases) and regression suites; gate in CI; ready workflow file that runs" },
+  { id: "EVAL-06", state: "planned", text: "BFCL (parallel and hallucinated-argument rates too), τ-bench (also under fault injection) and ToolBench style suites load and run" },
+  { id: "EVAL-07", state: "planned", text: "changing a tool, prompt or model version marks its evals stale; rerun against the locked baseline gates promotion" },
+  { id: "EVAL-08", state: "planned", text: "exported testkit (fakes, fault scripts, snapshots) with documented switches; examples for all four levels of the pyramid" },
+  // OPS: running it
+  { id: "OPS-01", state: "partial", text: "two commands on a fresh machine: main job, tests", note: "the main job runs to its end in a test; nobody runs both commands on a fresh machine automatically" },
+  { id: "OPS-02", state: "planned", text: "stateless replicas on Postgres behind a load balancer; zero-downtime rolling update; optional Redis for shared limits" },
+  { id: "OPS-03", state: "planned", text: "container image, compose file, Helm chart, systemd unit; health, readiness, metrics" },
+  { id: "OPS-04", state: "planned", text: "console with approvals inbox, runs, tools, policies, flow, ledger, drift, cost, evals, health; WCAG 2.2 AA by axe and a keyboard walk; works in a real browser" },
+  { id: "OPS-05", state: "partial", text: "`doctor` names every one of N seeded misconfigurations and its mend; `doctor --production` checks the seeds' 24 readiness items with evidence", note: "seeded faults are named; the readiness items for production are missing" },
+  { id: "OPS-06", state: "planned", text: "docs site: tutorial, how-to, reference, explanation; every snippet runs" },
+  { id: "OPS-07", state: "partial", text: "upgrade, backup, restore: restore equals backup by ledger verify, opens a new epoch", note: "backup and restore with a new epoch; upgrades between released versions are not tested, since there is one" },
+  { id: "OPS-08", state: "planned", text: "the performance budget as gated rows, with the added p95 per call stated" },
+  { id: "OPS-09", state: "planned", text: "adoption guide in five phases with generated deliverables: catalogue, schema specs, roles, risk matrix, compensation report, security report, validated cost model" },
+  { id: "OPS-10", state: "planned", text: "decision guides (function calling, MCP or neither; orchestration; interface, sandbox, planning, memory, async, framework tables) and glossary" },
+  { id: "OPS-11", state: "partial", text: "one table of limits with defaults, pinned by a test; deviations from the seeds' values recorded", note: "pinned and documented; deviations from the seeds' values are not recorded" },
+  { id: "OPS-12", state: "partial", text: "library, HTTP, MCP and command line give the same decision, outcome and ledger entry for the same call; trace and conversation id in answer, log and ledger", note: "MCP is not among the faces that are compared; the log line has the trace, not the conversation" },
+] as const satisfies readonly RequirementRow[];
+
+/** Id of a row. */
+export type RequirementId = (typeof requirements)[number]["id"];

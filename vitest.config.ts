@@ -1,0 +1,22 @@
+import { defineConfig } from "vitest/config";
+
+// The default suite: fast, in-process, no network beyond loopback. Suites that kill processes or take minutes have their own npm script.
+export default defineConfig({
+  test: {
+    include: ["src/**/*.test.ts", "test/**/*.test.ts", "scripts/**/*.test.ts", "examples/**/*.test.ts"],
+    exclude: ["**/node_modules/**", "**/dist/**", "test/crash/**"],
+    globals: false,
+    // Forks, since several parts (SQLite, signals, child processes) are not safe to share between threads of one process.
+    pool: "forks",
+    maxWorkers: 2,
+    // No test waits for a real clock, so a slow one is a hanging one.
+    testTimeout: 15_000,
+    hookTimeout: 15_000,
+    coverage: {
+      provider: "v8",
+      include: ["src/**/*.ts"],
+      exclude: ["src/**/*.test.ts", "src/**/*.contract.ts", "src/**/*.fixture.ts"],
+      thresholds: { branches: 90 },
+    },
+  },
+});

@@ -1,0 +1,13 @@
+import { defineConfig } from "vitest/config";
+
+// Real processes, really killed: minutes, not seconds, so not part of the default suite.
+export default defineConfig({
+  test: {
+    include: ["test/crash/**/*.test.ts"],
+    globals: false,
+    pool: "forks",
+    maxWorkers: 1,
+    testTimeout: 240_000,
+    hookTimeout: 30_000,
+  },
+});
