@@ -1,0 +1,214 @@
+/**
+ * Every bound of the product: one table, from which `docs/limits.md` is made. A bound has a name with its unit last, a default, and a sentence.
+ * What an operator may change is read from configuration through `resolveLimits`; nothing else may invent a number.
+ */
+export const limitTable = {
+  // Arguments, as the model sent them.
+  argumentsBytesMax: { value: 262_144, unit: "bytes", about: "arguments of one call" },
+  argumentsDepthMax: { value: 32, unit: "levels", about: "nesting of arguments" },
+  argumentsKeysMax: { value: 1_000, unit: "keys", about: "object members in the arguments of one call, over all levels" },
+  toolNameCharsMax: { value: 200, unit: "characters", about: "a tool name as the model sent it" },
+  callIdCharsMax: { value: 200, unit: "characters", about: "a provider's call id" },
+  turnCallsMax: { value: 128, unit: "calls", about: "calls of one turn" },
+  keyCharsMax: { value: 200, unit: "characters", about: "an idempotency key" },
+  principalCharsMax: { value: 200, unit: "characters", about: "the name of a tenant, user or role" },
+  saidCharsMax: { value: 100_000, unit: "characters", about: "the user's words of one turn" },
+  reasoningCharsMax: { value: 4_000, unit: "characters", about: "stated reasoning kept with a call" },
+  // Answers.
+  resultCharsMax: { value: 2_000, unit: "characters", about: "a result as the model sees it" },
+  handlePageCharsMax: { value: 20_000, unit: "characters", about: "one page of a handle" },
+  resultBytesMax: { value: 8_388_608, unit: "bytes", about: "a result that a tool may return at all" },
+  resultDepthMax: { value: 64, unit: "levels", about: "nesting of a result" },
+  resultNodesMax: { value: 1_000_000, unit: "values", about: "values in one result, over all levels" },
+  handleExpiryMs: { value: 3_600_000, unit: "ms", about: "life of a handle to the rest of a long result" },
+  errorDetailCharsMax: { value: 1_000, unit: "characters", about: "an upstream's own words inside an error" },
+  errorFieldsMax: { value: 20, unit: "fields", about: "wrong fields named in one error" },
+  replyDeadlineMs: { value: 30_000, unit: "ms", about: "the caller is answered by then" },
+  executeDeadlineMs: { value: 30_000, unit: "ms", about: "execution ends by then, all attempts together" },
+  attemptTimeoutMs: { value: 10_000, unit: "ms", about: "one attempt" },
+  attemptsMax: { value: 3, unit: "attempts", about: "attempts of one call, the first included" },
+  retryBaseMs: { value: 200, unit: "ms", about: "backoff before the first retry is up to this" },
+  retryCapMs: { value: 5_000, unit: "ms", about: "no backoff is longer" },
+  retryAfterMsMax: { value: 20_000, unit: "ms", about: "a longer Retry-After is surfaced instead of waited for" },
+  retryBudgetPercent: { value: 20, unit: "%", about: "retries per tool as a share of its calls in the window" },
+  retryBudgetWindowMs: { value: 60_000, unit: "ms", about: "window of the retry budget" },
+  progressCharsMax: { value: 1_000, unit: "characters", about: "one progress message of a tool" },
+  progressMessagesMax: { value: 1_000, unit: "messages", about: "progress messages passed on from one attempt" },
+  retryBudgetMin: { value: 10, unit: "retries", about: "retries per tool that the window allows however few its calls" },
+  loopBlockedMs: { value: 200, unit: "ms", about: "a handler that holds the event loop longer is named and reported" },
+  // People.
+  approvalExpiryMs: { value: 86_400_000, unit: "ms", about: "an approval nobody answered expires" },
+  approvalGrantMs: { value: 600_000, unit: "ms", about: "a given approval must be used within" },
+  approvalsPendingMax: { value: 20, unit: "approvals", about: "pending approvals of one principal" },
+  freshAuthenticationMs: { value: 300_000, unit: "ms", about: "an approver of a privileged call authenticated within" },
+  // Keys.
+  keyRetentionMs: { value: 2_592_000_000, unit: "ms", about: "an idempotency key is remembered" },
+  duplicateWindowMs: { value: 600_000, unit: "ms", about: "the same meaning asked again within asks a person" },
+  // Rates and budgets.
+  rateCallsPerMinute: { value: 600, unit: "calls/min", about: "calls of one principal" },
+  rateBurstCalls: { value: 100, unit: "calls", about: "burst above the rate of one principal" },
+  sessionCallsMax: { value: 100, unit: "calls", about: "calls of one session" },
+  sessionExecutionMsMax: { value: 300_000, unit: "ms", about: "execution time of one session" },
+  sessionCostMicrosUsdMax: { value: 100_000, unit: "micro-USD", about: "cost of one session" },
+  sessionDenialsMax: { value: 5, unit: "denials", about: "denials that stop a session" },
+  // Tools and policy.
+  toolsPerRequestMax: { value: 20, unit: "tools", about: "full definitions in one request before a warning" },
+  toolsMax: { value: 10_000, unit: "tools", about: "tools of one registry" },
+  schemaBytesMax: { value: 524_288, unit: "bytes", about: "one JSON Schema" },
+  schemaDepthMax: { value: 64, unit: "levels", about: "nesting of one JSON Schema" },
+  schemaBranchesMax: { value: 1_000, unit: "branches", about: "members of one anyOf, oneOf or allOf" },
+  schemaStepsMax: { value: 20_000, unit: "steps", about: "subschemas that one schema may try for a value at one place" },
+  validationStepsMax: { value: 50_000, unit: "steps", about: "alternatives of a schema from outside that one validation may try" },
+  schemasCompiledMax: { value: 2_000, unit: "schemas", about: "compiled schemas kept" },
+  explainedValuesMax: { value: 5_000, unit: "values", about: "values in arguments of which every wrong one is named; beyond, the first" },
+  explanationStepsMax: {
+    value: 5_000,
+    unit: "steps",
+    about: "alternatives of a schema from outside that an explanation may try; beyond, it says only that nothing fits",
+  },
+  explainedErrorsMax: { value: 500, unit: "errors", about: "errors that an explanation is chosen from, the outermost first" },
+  repairRoundsMax: { value: 4, unit: "rounds", about: "passes of safe repairs over the arguments of one call" },
+  patternCharsMax: { value: 1_000, unit: "characters", about: "a pattern in a schema" },
+  patternSubjectCharsMax: { value: 100_000, unit: "characters", about: "a string matched against a pattern from outside" },
+  rulesMax: { value: 20_000, unit: "rules", about: "rules of one policy" },
+  ruleCharsMax: { value: 4_000, unit: "characters", about: "one rule's condition" },
+  ruleCostMax: { value: 10_000, unit: "nodes", about: "nodes of one condition's expression" },
+  ruleItemsMax: { value: 1_000, unit: "items", about: "a list that a condition loops over" },
+  ruleStepsMax: { value: 10_000, unit: "steps", about: "rounds of all loops in one evaluation of a condition" },
+  quorumMax: { value: 10, unit: "people", about: "people who must approve one call" },
+  factsPerCallMax: { value: 8, unit: "facts", about: "facts looked up for one call" },
+  policyBytesMax: { value: 8_388_608, unit: "bytes", about: "one policy file" },
+  // Connectors.
+  redirectsMax: { value: 5, unit: "redirects", about: "redirects followed by one outbound request" },
+  connectTimeoutMs: { value: 5_000, unit: "ms", about: "opening an outbound connection" },
+  connectionsPerOriginMax: { value: 64, unit: "connections", about: "outbound connections to one origin" },
+  originsPerToolMax: { value: 32, unit: "origins", about: "origins that one tool keeps connections to" },
+  errorBodyBytesMax: { value: 16_384, unit: "bytes", about: "an upstream's error body that is read" },
+  dnsAddressesMax: { value: 64, unit: "addresses", about: "addresses of one host that are considered" },
+  workersMax: { value: 4, unit: "workers", about: "worker threads of one tool that is isolated" },
+  workerQueueMax: { value: 256, unit: "calls", about: "calls that wait for a worker of one tool" },
+  workerHeapMegabytesMax: { value: 256, unit: "MiB", about: "heap of one worker" },
+  // Secrets and redaction.
+  secretCacheMs: { value: 10_000, unit: "ms", about: "a resolved secret is used before it is read again" },
+  secretsMax: { value: 1_000, unit: "secrets", about: "secret values that are kept and taken out of what leaves" },
+  secretFileBytesMax: { value: 65_536, unit: "bytes", about: "a file that holds a secret" },
+  redactCharsMax: { value: 8_388_608, unit: "characters", about: "one text that is searched for secrets; a longer one is withheld" },
+  // Gateway.
+  bodyBytesMax: { value: 1_048_576, unit: "bytes", about: "one inbound HTTP body" },
+  headerBytesMax: { value: 16_384, unit: "bytes", about: "inbound HTTP headers" },
+  requestTimeoutMs: { value: 60_000, unit: "ms", about: "an inbound request must have arrived whole" },
+  connectionsMax: { value: 2_000, unit: "connections", about: "open inbound connections" },
+  bodyDepthMax: { value: 48, unit: "levels", about: "nesting of an inbound body" },
+  bodyKeysMax: { value: 50_000, unit: "keys", about: "object members in an inbound body, over all levels" },
+  eventStreamsMax: { value: 100, unit: "streams", about: "open streams of events" },
+  eventStreamBytesMax: { value: 1_048_576, unit: "bytes", about: "events that wait for a slow reader before its stream is ended" },
+  eventPingMs: { value: 15_000, unit: "ms", about: "between two signs of life in a quiet stream of events" },
+  apiKeyCharsMin: { value: 20, unit: "characters", about: "the shortest API key that is accepted" },
+  logLinesWaitingMax: { value: 10_000, unit: "lines", about: "log lines waiting to be written; beyond, lines are dropped and counted" },
+  // MCP, towards clients and towards upstream servers.
+  ambientSessionMs: { value: 3_600_000, unit: "ms", about: "life of the session of an MCP credential whose client names no conversation" },
+  mcpListTtlMs: { value: 30_000, unit: "ms", about: "an MCP client may keep a list of tools" },
+  mcpToolsPageMax: { value: 500, unit: "tools", about: "one page of `tools/list`" },
+  mcpStdioCallsMax: { value: 128, unit: "requests", about: "requests of one MCP client over stdio that are worked on at once" },
+  mcpConnectMs: { value: 15_000, unit: "ms", about: "an upstream MCP server is connected, greeted and listed within" },
+  mcpProbeMs: { value: 5_000, unit: "ms", about: "an upstream MCP server over stdio says which era it belongs to within" },
+  mcpListPagesMax: { value: 100, unit: "pages", about: "pages of `tools/list` read from one upstream server" },
+  mcpSourceToolsMax: { value: 1_000, unit: "tools", about: "tools of one upstream MCP server" },
+  mcpMessageBytesMax: { value: 16_777_216, unit: "bytes", about: "one message of an upstream MCP server" },
+  mcpRelistMs: { value: 300_000, unit: "ms", about: "between two looks at the tools of an upstream server that announced no change" },
+  mcpChangeWaitMs: { value: 250, unit: "ms", about: "further announcements of a change are waited for before the tools are listed again" },
+  mcpRestartBaseMs: { value: 500, unit: "ms", about: "backoff before an upstream server is connected again the first time is up to this" },
+  mcpRestartCapMs: { value: 60_000, unit: "ms", about: "no backoff before connecting again is longer" },
+  mcpSteadyMs: { value: 60_000, unit: "ms", about: "an upstream server that was up for so long counts as healthy again" },
+  mcpKillMs: { value: 2_000, unit: "ms", about: "an upstream server over stdio ends by itself within, before it is killed" },
+  mcpCallsWaitingMax: { value: 256, unit: "calls", about: "calls of one upstream server that wait for their answers" },
+  configAliasesMax: { value: 100, unit: "aliases", about: "repeated anchors in one YAML file" },
+  configProblemsMax: { value: 100, unit: "problems", about: "problems of one configuration that are reported" },
+  pageRowsMax: { value: 200, unit: "rows", about: "one page of a listing" },
+  drainMs: { value: 10_000, unit: "ms", about: "accepted calls may finish after SIGTERM" },
+  // Store and ledger.
+  groupUnitsMax: { value: 256, unit: "units", about: "units in one group commit" },
+  storeBusyMs: { value: 1_000, unit: "ms", about: "wait for a lock on the store file that another program holds" },
+  storeCacheRowsMax: {
+    value: 10_000,
+    unit: "rows",
+    about: "versions and counters that the writer remembers instead of reading them again",
+  },
+  storeInlineRowsMax: { value: 500, unit: "rows", about: "rows or entries read on the main thread; more go through the worker thread" },
+  storeChangesHeldMax: {
+    value: 2_000,
+    unit: "changes",
+    about: "changes and entries that wait in the store's log before they are brought into its tables",
+  },
+  storeSliceRowsMax: { value: 200, unit: "rows", about: "rows or entries deleted in one transaction by purge and retention" },
+  storeConnectMs: { value: 5_000, unit: "ms", about: "one attempt to connect to a store's database" },
+  storeReconnectMs: {
+    value: 10_000,
+    unit: "ms",
+    about: "a lost connection to a store's database is tried again before what waits for it is refused",
+  },
+  storeAnswerMs: { value: 30_000, unit: "ms", about: "a store's database answers within, or its connection counts as lost" },
+  storeLockMs: { value: 5_000, unit: "ms", about: "wait for rows of a store's database that another process holds" },
+  storeTransactionIdleMs: { value: 10_000, unit: "ms", about: "a process that went silent inside a transaction holds its rows" },
+  storeConnectionsMax: {
+    value: 4,
+    unit: "connections",
+    about: "connections of one process that read a store's database, beside the one that writes",
+  },
+  storeAttemptsMax: { value: 10, unit: "attempts", about: "of one group whose rows other processes change meanwhile" },
+  writerLeaseMs: { value: 30_000, unit: "ms", about: "a process keeps its place as a writer of a shared store without a sign of life" },
+  checkpointLogPagesMax: {
+    value: 2_000,
+    unit: "pages",
+    about: "pages of the write-ahead log before the worker moves them into the store file",
+  },
+  checkpointRestPagesMax: { value: 200, unit: "pages", about: "pages of the log that the writer itself moves at the end of a checkpoint" },
+  memoryEntriesMax: { value: 20_000, unit: "entries", about: "ledger entries kept by the memory store" },
+  checkpointEntriesMax: { value: 1_000, unit: "entries", about: "ledger entries between two signed checkpoints" },
+  checkpointIntervalMs: { value: 5_000, unit: "ms", about: "time between two signed checkpoints while entries arrive" },
+  verifyPageEntries: { value: 500, unit: "entries", about: "read at once while the ledger is verified or exported" },
+  auditViewEntriesMax: { value: 2_000, unit: "entries", about: "read for one auditors' view" },
+  ledgerProblemsMax: { value: 1_000, unit: "problems", about: "named by one verification of the ledger; the rest is counted" },
+  dataKeyCacheMs: { value: 60_000, unit: "ms", about: "a data key is used without looking whether it was destroyed elsewhere" },
+  dataKeysCachedMax: { value: 10_000, unit: "keys", about: "data keys of tenants and persons kept in memory" },
+  sessionsLiveMax: { value: 100_000, unit: "sessions", about: "sessions kept in the memory of one process" },
+  // Recovery and reconciliation.
+  recoveryAtOnceMax: { value: 16, unit: "calls", about: "calls of a dead process that are looked into at the same time" },
+  recoveryStartMs: {
+    value: 1_000,
+    unit: "ms",
+    about: "a starting process waits for the recovery of such calls; what takes longer goes on beside",
+  },
+  reconcileSettleMs: { value: 5_000, unit: "ms", about: "after a lost attempt's deadline, before a negative look-up counts" },
+} as const satisfies Record<string, LimitRow>;
+
+/** One bound: its default, its unit and what it bounds. */
+export interface LimitRow {
+  readonly value: number;
+  readonly unit: string;
+  readonly about: string;
+}
+
+/** The bounds in force, by name. */
+export type Limits = { readonly [name in keyof typeof limitTable]: number };
+
+/** The defaults. */
+export const defaultLimits: Limits = Object.freeze(
+  Object.fromEntries(Object.entries(limitTable).map(([name, row]) => [name, row.value])),
+) as Limits;
+
+/** The defaults with an operator's changes. Unknown names and values that are not positive whole numbers are reported together. */
+export function resolveLimits(changes: { readonly [name: string]: unknown } = {}): {
+  readonly limits: Limits;
+  readonly problems: readonly string[];
+} {
+  const limits: Record<string, number> = { ...defaultLimits };
+  const problems: string[] = [];
+  for (const [name, value] of Object.entries(changes)) {
+    if (!Object.hasOwn(limitTable, name)) problems.push(`no limit named \`${name}\`; the table is in docs/limits.md`);
+    else if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 1)
+      problems.push(`limit \`${name}\` is \`${String(value)}\`; it must be a whole number of at least 1`);
+    else limits[name] = value;
+  }
+  return { limits: Object.freeze(limits) as Limits, problems };
+}

@@ -1,0 +1,45 @@
+import type { Gate, Reason } from "./decision.ts";
+import type { Principal } from "./principal.ts";
+
+/** One person's answer to an approval. */
+export interface ApprovalAnswer {
+  readonly by: string;
+  readonly credentialId: string;
+  readonly approve: boolean;
+  /** Shown to the model when it is a rejection. */
+  readonly reason: string | undefined;
+  readonly atMs: number;
+}
+
+/** Where an approval stands. `used`: the call ran or was settled under it. `void`: it no longer fits what would run. */
+export type ApprovalState = "pending" | "approved" | "rejected" | "expired" | "used" | "void";
+
+/** A question to a person about exactly one call. */
+export interface Approval {
+  readonly id: string;
+  readonly tenant: string;
+  readonly callId: string;
+  readonly sessionId: string;
+  readonly principal: Principal;
+  /** The credential that made the call; it may never answer. */
+  readonly callerCredentialId: string;
+  readonly tool: string;
+  readonly version: string;
+  readonly toolFingerprint: string;
+  /** SHA-256 of the canonical arguments that would run. */
+  readonly effectiveDigest: string;
+  readonly gate: Gate;
+  readonly approvers: readonly string[];
+  readonly quorum: number;
+  readonly needsFreshAuthentication: boolean;
+  /** What asked; a new reason at waking needs a new approval. */
+  readonly reasons: readonly Reason[];
+  readonly factDigests: Readonly<Record<string, string>>;
+  readonly policyVersion: string;
+  /** One line in plain words: what will happen if somebody says yes. Bounded, control characters removed. */
+  readonly summary: string;
+  readonly state: ApprovalState;
+  readonly answers: readonly ApprovalAnswer[];
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+}

@@ -1,0 +1,30 @@
+/** What a decision says, from strongest to weakest: deny wins over defer, ask, modify, allow. */
+export type Effective = "deny" | "defer" | "ask" | "modify" | "allow";
+
+/** One reason of a decision, with the rule that gave it. */
+export interface Reason {
+  /** Id of the rule, or a built-in one such as `tier:irreversible`, `grant`, `ownership`, `duplicate`. */
+  readonly rule: string;
+  readonly effect: Effective;
+  /** For people; never shown to the model where it would betray what the caller may not know. */
+  readonly reason: string;
+}
+
+/** Which of the two gates a person answers at. */
+export type Gate = "confirmation" | "approval";
+
+/** What was decided about one call, recorded with it and read back by `policy explain`. */
+export interface Decision {
+  readonly effect: Effective;
+  readonly reasons: readonly Reason[];
+  /** With `ask`: which gate, who may answer, how many must. */
+  readonly ask:
+    | { readonly gate: Gate; readonly approvers: readonly string[]; readonly quorum: number; readonly needsFreshAuthentication: boolean }
+    | undefined;
+  /** The tool runs but its owner is told (reversible tier). */
+  readonly notify: boolean;
+  /** Content hash of the policy that decided. */
+  readonly policyVersion: string;
+  /** Facts that the decision rests on, by name, as SHA-256 of their canonical value: a changed fact voids an approval. */
+  readonly factDigests: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,238 @@
+/** Did the side effect happen? `none`: certainly not; `applied`: certainly; `unknown`: nobody can say yet. */
+export type Effect = "none" | "unknown" | "applied";
+
+/** Who must change something: the model's call, the caller around it, the policy or a person behind it, the tool, or Signalbox itself. */
+export type Fault = "model" | "caller" | "policy" | "tool" | "runtime";
+
+/** May the same call be made again? `same-key`: only under the same idempotency key; `after-fix`: only changed. */
+export type Retry = "never" | "after-fix" | "later" | "same-key";
+
+/** One row of the error table. */
+export interface CodeRow {
+  readonly fault: Fault;
+  /** Effects that an error of this code may report. */
+  readonly effects: readonly Effect[];
+  /** HTTP status (RFC 9110). */
+  readonly http: number;
+  /** JSON-RPC error code; -32602 and -32603 as in JSON-RPC 2.0, the others in the implementation-defined range. */
+  readonly jsonRpc: number;
+  /** Retry when the effect is `none`; see `retryFor`. */
+  readonly retry: Retry;
+  readonly about: string;
+}
+
+/** Every error that crosses a boundary of the product. Docs, HTTP, JSON-RPC, spans and the text for the model derive from this table. */
+export const codes = {
+  CALL_MALFORMED: {
+    fault: "model",
+    effects: ["none"],
+    http: 400,
+    jsonRpc: -32602,
+    retry: "after-fix",
+    about: "the call could not be read",
+  },
+  UNAUTHENTICATED: {
+    fault: "caller",
+    effects: ["none"],
+    http: 401,
+    jsonRpc: -32001,
+    retry: "after-fix",
+    about: "no valid credential came with the request",
+  },
+  SESSION_UNKNOWN: {
+    fault: "caller",
+    effects: ["none"],
+    http: 404,
+    jsonRpc: -32002,
+    retry: "after-fix",
+    about: "the session does not exist for this credential",
+  },
+  SESSION_STOPPED: { fault: "policy", effects: ["none"], http: 403, jsonRpc: -32003, retry: "never", about: "the session was stopped" },
+  RATE_LIMITED: {
+    fault: "caller",
+    effects: ["none"],
+    http: 429,
+    jsonRpc: -32004,
+    retry: "later",
+    about: "too many calls in too short a time",
+  },
+  TOOL_NOT_FOUND: {
+    fault: "model",
+    effects: ["none"],
+    http: 404,
+    jsonRpc: -32602,
+    retry: "after-fix",
+    about: "no such tool for this principal",
+  },
+  TOOL_QUARANTINED: {
+    fault: "policy",
+    effects: ["none"],
+    http: 403,
+    jsonRpc: -32005,
+    retry: "never",
+    about: "the tool's definition changed and waits for review",
+  },
+  ARGUMENTS_INVALID: {
+    fault: "model",
+    effects: ["none"],
+    http: 422,
+    jsonRpc: -32602,
+    retry: "after-fix",
+    about: "the arguments do not fit the tool's schema",
+  },
+  KEY_REUSED: {
+    fault: "caller",
+    effects: ["none"],
+    http: 409,
+    jsonRpc: -32006,
+    retry: "never",
+    about: "the idempotency key was used with other arguments",
+  },
+  PERMISSION_DENIED: {
+    fault: "policy",
+    effects: ["none"],
+    http: 403,
+    jsonRpc: -32008,
+    retry: "never",
+    about: "the user behind the session may not do this",
+  },
+  DECISION_FAILED: {
+    fault: "policy",
+    effects: ["none"],
+    http: 403,
+    jsonRpc: -32009,
+    retry: "never",
+    about: "a rule could not be decided, which denies",
+  },
+  DECISION_UNAVAILABLE: {
+    fault: "runtime",
+    effects: ["none"],
+    http: 503,
+    jsonRpc: -32010,
+    retry: "later",
+    about: "what decides could not be reached, which denies",
+  },
+  APPROVAL_REJECTED: { fault: "policy", effects: ["none"], http: 403, jsonRpc: -32012, retry: "never", about: "a person said no" },
+  APPROVAL_EXPIRED: { fault: "policy", effects: ["none"], http: 403, jsonRpc: -32013, retry: "later", about: "nobody answered in time" },
+  APPROVAL_INVALID: {
+    fault: "caller",
+    effects: ["none"],
+    http: 409,
+    jsonRpc: -32014,
+    retry: "never",
+    about: "the approval cannot be answered or used like this",
+  },
+  BUDGET_EXCEEDED: {
+    fault: "caller",
+    effects: ["none"],
+    http: 402,
+    jsonRpc: -32015,
+    retry: "never",
+    about: "a budget of calls, tokens, time or money is spent",
+  },
+  TOOL_UNAVAILABLE: {
+    fault: "tool",
+    effects: ["none"],
+    http: 503,
+    jsonRpc: -32016,
+    retry: "later",
+    about: "the tool takes no calls at the moment",
+  },
+  LEDGER_UNAVAILABLE: {
+    fault: "runtime",
+    effects: ["none", "applied", "unknown"],
+    http: 503,
+    jsonRpc: -32017,
+    retry: "later",
+    about: "the ledger could not be written",
+  },
+  TOOL_TIMEOUT: {
+    fault: "tool",
+    effects: ["none", "unknown"],
+    http: 504,
+    jsonRpc: -32018,
+    retry: "later",
+    about: "the tool did not answer in time",
+  },
+  TOOL_FAILED: {
+    fault: "tool",
+    effects: ["none", "unknown", "applied"],
+    http: 502,
+    jsonRpc: -32019,
+    retry: "later",
+    about: "the tool failed",
+  },
+  TOOL_REFUSED: {
+    fault: "model",
+    effects: ["none"],
+    http: 422,
+    jsonRpc: -32020,
+    retry: "after-fix",
+    about: "the tool refused these arguments",
+  },
+  RESULT_INVALID: {
+    fault: "tool",
+    effects: ["none", "applied", "unknown"],
+    http: 502,
+    jsonRpc: -32021,
+    retry: "never",
+    about: "the result is not what the tool declares",
+  },
+  RESULT_WITHHELD: {
+    fault: "runtime",
+    effects: ["none", "applied"],
+    http: 503,
+    jsonRpc: -32022,
+    retry: "later",
+    about: "the result could not be recorded and is withheld",
+  },
+  OUTCOME_UNKNOWN: {
+    fault: "tool",
+    effects: ["unknown"],
+    http: 502,
+    jsonRpc: -32023,
+    retry: "same-key",
+    about: "the reply was lost; nobody can say yet whether it happened",
+  },
+  CANCELLED: { fault: "caller", effects: ["none", "unknown"], http: 499, jsonRpc: -32024, retry: "never", about: "the caller cancelled" },
+  NOT_FOUND: { fault: "caller", effects: ["none"], http: 404, jsonRpc: -32025, retry: "after-fix", about: "no such thing here" },
+  REQUEST_INVALID: {
+    fault: "caller",
+    effects: ["none"],
+    http: 400,
+    jsonRpc: -32600,
+    retry: "after-fix",
+    about: "the request around the call is not valid",
+  },
+  CONFIG_INVALID: {
+    fault: "caller",
+    effects: ["none"],
+    http: 500,
+    jsonRpc: -32603,
+    retry: "after-fix",
+    about: "the configuration is not valid",
+  },
+  SHUTTING_DOWN: { fault: "runtime", effects: ["none"], http: 503, jsonRpc: -32026, retry: "later", about: "the process is stopping" },
+  INTERNAL: {
+    fault: "runtime",
+    effects: ["none", "unknown", "applied"],
+    http: 500,
+    jsonRpc: -32603,
+    retry: "later",
+    about: "a fault of Signalbox",
+  },
+} as const satisfies Record<string, CodeRow>;
+
+/** A code of the table. */
+export type ErrorCode = keyof typeof codes;
+
+/**
+ * Whether the same call may be made again, from code, effect and idempotency: with an effect that is unknown only under the same key, and then
+ * only if the tool makes a repeat safe; with an effect that is applied never.
+ */
+export function retryFor(code: ErrorCode, effect: Effect, isSafeToResend: boolean): Retry {
+  const row: CodeRow = codes[code];
+  if (effect === "applied") return "never";
+  if (effect === "unknown") return isSafeToResend ? "same-key" : "never";
+  return row.retry;
+}
