@@ -1,0 +1,102 @@
+import { Worker } from "node:worker_threads";
+import { toolCallError } from "../errors/tool-call-error.ts";
+import type { Batch, BatchQuery, DueQuery, Entry, EntryQuery, Row, RowKey, RowRange } from "./store.ts";
+
+/** What can be asked of the store's worker thread. */
+export type OffloadTask =
+  | { readonly kind: "scan"; readonly range: RowRange }
+  | { readonly kind: "due"; readonly query: DueQuery }
+  | { readonly kind: "due-counters"; readonly query: DueQuery }
+  | { readonly kind: "entries"; readonly query: EntryQuery }
+  | { readonly kind: "batches"; readonly query: BatchQuery }
+  | { readonly kind: "backup"; readonly path: string }
+  /** Moves what is in the write-ahead log into the file, as far as no reader hinders. */
+  | { readonly kind: "checkpoint" }
+  /** SQLite's own check of the file's structure: what is wrong, at most 20 lines. */
+  | { readonly kind: "check" };
+
+/** What each of them answers. */
+export interface TaskResults {
+  readonly scan: readonly Row[];
+  readonly due: readonly Row[];
+  readonly "due-counters": readonly RowKey[];
+  readonly entries: readonly Entry[];
+  readonly batches: readonly Batch[];
+  readonly backup: undefined;
+  readonly checkpoint: { readonly pagesInLog: number; readonly pagesMoved: number };
+  readonly check: readonly string[];
+}
+
+/** A task on its way to the worker. */
+export interface OffloadRequest {
+  readonly id: number;
+  readonly task: OffloadTask;
+}
+
+/** Its answer on the way back. */
+export type OffloadReply =
+  | { readonly id: number; readonly kind: "done"; readonly value: TaskResults[OffloadTask["kind"]] }
+  | { readonly id: number; readonly kind: "failed"; readonly message: string };
+
+/** A worker thread that is started when first needed, and never keeps the process alive unless somebody waits for it. */
+export interface Offload {
+  run<Kind extends OffloadTask["kind"]>(task: Extract<OffloadTask, { readonly kind: Kind }>): Promise<TaskResults[Kind]>;
+  close(): Promise<void>;
+}
+
+type Pending = PromiseWithResolvers<never>;
+
+/** Makes the hand-over to a worker for the store file at `path`. Tasks run one after the other. */
+export function createOffload(path: string, busyMs: number): Offload {
+  const pending = new Map<number, Pending>();
+  let worker: Worker | undefined;
+  let lastId = 0;
+
+  function start(): Worker {
+    // The compiled file has the ending of the file that starts it.
+    const source = new URL(import.meta.url.endsWith(".ts") ? "./sqlite-worker.ts" : "./sqlite-worker.js", import.meta.url);
+    const started = new Worker(source, { workerData: { path, busyMs } });
+    started.unref();
+    started.on("message", (reply: OffloadReply) => settle(started, reply));
+    started.on("error", (cause) => failAll(started, cause));
+    started.on("exit", () => failAll(started, undefined));
+    return started;
+  }
+
+  function settle(from: Worker, reply: OffloadReply): void {
+    const waiter = pending.get(reply.id);
+    pending.delete(reply.id);
+    if (pending.size === 0) from.unref();
+    if (reply.kind === "done") waiter?.resolve(reply.value as never);
+    else waiter?.reject(readProblem(reply.message));
+  }
+
+  function failAll(from: Worker, cause: unknown): void {
+    if (worker !== from) return;
+    worker = undefined;
+    for (const waiter of pending.values()) waiter.reject(readProblem(cause ?? "the store's worker thread ended"));
+    pending.clear();
+  }
+
+  return {
+    run(task) {
+      worker ??= start();
+      lastId += 1;
+      const waiter: Pending = Promise.withResolvers();
+      pending.set(lastId, waiter);
+      worker.ref();
+      worker.postMessage({ id: lastId, task } satisfies OffloadRequest);
+      return waiter.promise;
+    },
+    async close() {
+      const ending = worker;
+      if (ending === undefined) return;
+      await ending.terminate();
+      failAll(ending, undefined);
+    },
+  };
+}
+
+function readProblem(cause: unknown): Error {
+  return toolCallError("LEDGER_UNAVAILABLE", "the store could not be read in its worker thread; repeat it later", { cause });
+}

@@ -1,0 +1,84 @@
+import { existsSync, realpathSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { sealBatch } from "./seal.ts";
+import { configProblem, refuseForeignFile, refuseTooNew } from "./sqlite-schema.ts";
+import { sqliteQueries, type SqliteQueries } from "./sqlite-read.ts";
+import type { WriterHead } from "./store.ts";
+
+/** The one true path of a store file, so that two spellings of it meet. The file itself need not exist, its folder must. */
+export function storePath(path: string): string {
+  if (path === "" || path.startsWith(":")) throw configProblem(`\`${path}\` names no file; give the store a path, or use \`memory\``);
+  try {
+    return existsSync(path) ? realpathSync(path) : join(realpathSync(dirname(path)), basename(path));
+  } catch (cause) {
+    throw configProblem(`the folder of \`${path}\` does not exist; create it first`, cause);
+  }
+}
+
+/** Opens a store file to write. Refuses files of others before anything is changed in them. */
+export function openWriting(path: string, busyMs: number, fileBytesMax: number | undefined): DatabaseSync {
+  const db = openDatabase(path, { timeout: busyMs });
+  try {
+    refuseForeignFile(db, path);
+    db.exec("pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -65536; pragma wal_autocheckpoint = 16000");
+    if (fileBytesMax !== undefined) db.exec(`pragma max_page_count = ${Math.max(1, Math.floor(fileBytesMax / pageBytes))}`);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+const pageBytes = 4096;
+
+/** Opens an existing store file to read only. */
+export function openReading(path: string, busyMs: number): { readonly db: DatabaseSync; readonly queries: SqliteQueries } {
+  if (!existsSync(path)) throw configProblem(`there is no store at \`${path}\`; start a writer first, or name another path`);
+  const db = openDatabase(path, { readOnly: true, timeout: busyMs });
+  try {
+    refuseForeignFile(db, path);
+    refuseTooNew(db, path);
+    return { db, queries: sqliteQueries(db) };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function openDatabase(path: string, options: { readonly readOnly?: boolean; readonly timeout: number }): DatabaseSync {
+  try {
+    return new DatabaseSync(path, options);
+  } catch (cause) {
+    throw configProblem(`\`${path}\` cannot be opened; check that it is a file that this user may read and write`, cause);
+  }
+}
+
+/**
+ * Where the chain stands. The last batch is sealed anew from its entries and must come out the same: a file that was changed or damaged at its end
+ * is refused, since whatever is written next would be chained to it.
+ */
+export function provenHead(queries: SqliteQueries, path: string): WriterHead {
+  const head = queries.writers().at(-1);
+  if (head === undefined) throw configProblem(`\`${path}\` has no epoch; restore a backup`);
+  const [last] = queries.entries({ newestFirst: true, limit: 1 });
+  if (last === undefined) return head;
+  const batch = queries
+    .batches({ writer: head.writer, epoch: last.epoch, afterSeq: last.seq - lastBatchEntriesMax, limit: lastBatchEntriesMax })
+    .at(-1);
+  if (batch === undefined || batch.firstSeq + batch.count - 1 !== last.seq) throw damaged(path);
+  const texts = queries.entries({ afterSeq: batch.firstSeq - 1, limit: batch.count }).map(({ text }) => text);
+  if (
+    texts.length !== batch.count ||
+    sealBatch({ ...head, epoch: batch.epoch, seq: batch.firstSeq }, batch.previous, texts).head !== batch.head
+  )
+    throw damaged(path);
+  return head;
+}
+
+// A unit may bring several entries, so a batch can hold more than a group has units.
+const lastBatchEntriesMax = 100_000;
+
+function damaged(path: string): Error {
+  return configProblem(`the last batch of \`${path}\` does not match its entries: the file was changed or damaged; restore a backup`);
+}

@@ -1,0 +1,106 @@
+import { assert } from "../base/assert.ts";
+import type { Json } from "../domain/json.ts";
+import { UndoLog, type State } from "./apply.ts";
+import { rowId } from "./row-key.ts";
+import type { ChangedCounter, ChangedRow, Changes } from "./sqlite-changes.ts";
+import type { SqliteQueries } from "./sqlite-read.ts";
+import { RecentValues } from "./recent-values.ts";
+import type { Row, RowKey } from "./store.ts";
+
+/**
+ * The state as the open group sees it: what the group changed, then what this process last wrote (it is the only writer), then what waits in the log
+ * of changes, then the tables. Units are
+ * decided here without touching the file, so one that fails cannot hurt its neighbours, and a row that many units of a group change is written once.
+ */
+export class SqliteState implements State, Changes {
+  readonly rows = new Map<string, ChangedRow>();
+  readonly counters = new Map<string, ChangedCounter>();
+  readonly undoLog = new UndoLog();
+  readonly #queries: SqliteQueries;
+  readonly #log: Changes;
+  readonly #versions: RecentValues;
+  readonly #values: RecentValues;
+
+  constructor(queries: SqliteQueries, log: Changes, cacheMax: number) {
+    this.#queries = queries;
+    this.#log = log;
+    this.#versions = new RecentValues(cacheMax);
+    this.#values = new RecentValues(cacheMax);
+  }
+
+  version(id: string, key: RowKey): number {
+    return this.rows.get(id)?.version ?? this.#versions.get(id) ?? this.#log.rows.get(id)?.version ?? this.#queries.version(key);
+  }
+
+  row(id: string, key: RowKey): Row | undefined {
+    const changed = this.rows.get(id) ?? this.#log.rows.get(id);
+    return changed === undefined ? this.#queries.row(key) : rowOf(changed);
+  }
+
+  value(id: string, key: RowKey): number {
+    return this.counters.get(id)?.value ?? this.#values.get(id) ?? this.#log.counters.get(id)?.value ?? this.#queries.value(key);
+  }
+
+  /** A row for whoever reads. Its version is remembered, since a unit that relies on it mostly follows. */
+  read(key: RowKey): Row | undefined {
+    const id = rowId(key);
+    const row = this.row(id, key);
+    if (!this.rows.has(id)) this.#versions.set(id, row?.version ?? 0);
+    return row;
+  }
+
+  putRow(id: string, key: RowKey, version: number, body: Json, dueMs: number | undefined): void {
+    const text: unknown = JSON.stringify(body);
+    assert(typeof text === "string", "a row's body is a JSON value");
+    this.undoLog.set(this.rows, id, { key: plainKey(key), version, text, dueMs });
+  }
+
+  deleteRow(id: string, key: RowKey): void {
+    this.undoLog.set(this.rows, id, { key: plainKey(key), version: 0, text: "", dueMs: undefined });
+  }
+
+  putValue(id: string, key: RowKey, value: number, dueMs: number | undefined): void {
+    this.undoLog.set(this.counters, id, { key: plainKey(key), value, dueMs: dueMs ?? this.counters.get(id)?.dueMs });
+  }
+
+  /** Whether the open group has changed one of these rows or counters. */
+  isDirty(keys: readonly RowKey[]): boolean {
+    if (this.rows.size === 0 && this.counters.size === 0) return false;
+    return keys.some((key) => {
+      const id = rowId(key);
+      return this.rows.has(id) || this.counters.has(id);
+    });
+  }
+
+  /** The group is on disk: what it changed is now what was last written. */
+  written(): void {
+    for (const [id, { version }] of this.rows) this.#versions.set(id, version);
+    for (const [id, { value }] of this.counters) this.#values.set(id, value);
+    this.rows.clear();
+    this.counters.clear();
+  }
+
+  /** The group is lost: only the file counts. */
+  lost(): void {
+    this.rows.clear();
+    this.counters.clear();
+    this.#versions.clear();
+    this.#values.clear();
+  }
+
+  /** Something else than a group changed this row or counter. */
+  forget(key: RowKey): void {
+    const id = rowId(key);
+    this.#versions.delete(id);
+    this.#values.delete(id);
+  }
+}
+
+/** A changed row as it will stand in its table; `undefined` where it was deleted. */
+export function rowOf({ key, version, text, dueMs }: ChangedRow): Row | undefined {
+  return version === 0 ? undefined : { ...key, version, body: JSON.parse(text) as Json, dueMs };
+}
+
+function plainKey(key: RowKey): RowKey {
+  return { space: key.space, tenant: key.tenant, key: key.key };
+}
