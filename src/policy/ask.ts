@@ -1,0 +1,84 @@
+import type { Decision, Gate, Reason } from "../domain/decision.ts";
+import type { Tier, Tool } from "../domain/tool.ts";
+import { approverGroupDefault, confirmationGroup, type Rule } from "./document.ts";
+import type { Heard } from "./decide.ts";
+
+/** What a rule that asks says of who answers. */
+export type MatchedAsk = Pick<Rule, "approvers" | "quorum" | "confirm">;
+
+/**
+ * Who has to answer, from the tier and the rules that ask; adds the tier's reason. Undefined where nobody has to.
+ *
+ * | tier | not sensitive | sensitive |
+ * |---|---|---|
+ * | read | runs | runs |
+ * | reversible | runs, owner notified | confirmation by the user |
+ * | irreversible | approval by another person, or confirmation where a rule says `confirm: self` | the same |
+ * | privileged | approval by another person who has just authenticated, whatever the rules say | the same |
+ */
+export function askFor(tool: Tool, heard: Heard, reasons: Reason[]): Decision["ask"] {
+  const tierGate = gateOfTier(tool, heard.isTierWaived);
+  reasons.push(tierReason(tool.tier, tierGate, heard.isTierWaived));
+  if (tierGate === undefined && heard.asks.length === 0) return undefined;
+  const gate = gateOf(tool.tier, tierGate, heard.asks);
+  const approvers = gate === "confirmation" ? [confirmationGroup] : approversOf(heard.asks);
+  if (approvers.length === 0)
+    reasons.push({ rule: "approvers:conflict", effect: "deny", reason: "the rules that ask name approvers who have no group in common" });
+  const quorum = heard.asks.reduce((most, ask) => Math.max(most, ask.quorum), 1);
+  return { gate, approvers, quorum: gate === "confirmation" ? 1 : quorum, needsFreshAuthentication: tool.tier === "privileged" };
+}
+
+function gateOfTier(tool: Tool, isWaived: boolean): Gate | undefined {
+  // First, so that no waiver is ever consulted for it.
+  if (tool.tier === "privileged") return "approval";
+  if (tool.tier === "read" || isWaived) return undefined;
+  if (tool.tier === "irreversible") return "approval";
+  return tool.isSensitive ? "confirmation" : undefined;
+}
+
+function gateOf(tier: Tier, tierGate: Gate | undefined, asks: readonly MatchedAsk[]): Gate {
+  if (tier === "privileged") return "approval";
+  if (asks.some((ask) => ask.confirm === undefined)) return "approval";
+  return asks.length > 0 ? "confirmation" : (tierGate as Gate);
+}
+
+/** Groups of which every rule that names any accepts an answer. */
+function approversOf(asks: readonly MatchedAsk[]): readonly string[] {
+  let groups: readonly string[] | undefined;
+  for (const { approvers } of asks) {
+    if (approvers === undefined) continue;
+    groups = groups === undefined ? approvers : groups.filter((group) => approvers.includes(group));
+  }
+  return groups === undefined ? [approverGroupDefault] : [...new Set(groups)].sort();
+}
+
+type TierReasons = Readonly<Record<Tier, Reason>>;
+
+function reasonsOf(effect: "allow" | "ask", words: Readonly<Record<Tier, string>>): TierReasons {
+  const reason = (tier: Tier): Reason => Object.freeze({ rule: `tier:${tier}`, effect, reason: words[tier] });
+  return { read: reason("read"), reversible: reason("reversible"), irreversible: reason("irreversible"), privileged: reason("privileged") };
+}
+
+const running = reasonsOf("allow", {
+  read: "a read runs",
+  reversible: "a reversible call runs and its owner is notified",
+  irreversible: "",
+  privileged: "",
+});
+const asking = reasonsOf("ask", {
+  read: "",
+  reversible: "a reversible call on sensitive data wants the user's confirmation",
+  irreversible: "an irreversible call wants a person's answer",
+  privileged: "a privileged call always wants an approver who has just authenticated",
+});
+const waived = reasonsOf("allow", {
+  read: "a read runs",
+  reversible: "the question of the tier is waived; the owner is notified",
+  irreversible: "the question of the tier is waived; the owner is notified",
+  privileged: "",
+});
+
+function tierReason(tier: Tier, gate: Gate | undefined, isWaived: boolean): Reason {
+  if (gate !== undefined) return asking[tier];
+  return isWaived ? waived[tier] : running[tier];
+}

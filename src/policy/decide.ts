@@ -1,0 +1,122 @@
+import { canonicalJson } from "../base/canonical-json.ts";
+import { sha256Hex } from "../base/hash.ts";
+import type { Decision, Reason } from "../domain/decision.ts";
+import type { Json } from "../domain/json.ts";
+import type { Tool } from "../domain/tool.ts";
+import { askFor, type MatchedAsk } from "./ask.ts";
+import type { PolicyDocument } from "./document.ts";
+import { forbiddenPlace } from "./domains.ts";
+import type { DecisionInput } from "./engine.ts";
+import type { Grant, Grants } from "./grants.ts";
+import type { ToolPlan } from "./rule-index.ts";
+import { Failure, type Scope } from "./scope.ts";
+import { scopeOf } from "./scope-of.ts";
+
+/** What a decision is made with. */
+export interface Deciding {
+  readonly policy: PolicyDocument;
+  readonly version: string;
+  readonly grants: Grants;
+  readonly plan: ToolPlan;
+}
+
+type Input = DecisionInput & { readonly facts: Readonly<Record<string, Json>> };
+
+/**
+ * Decides one call: what is not granted is denied; every rule of the tool is heard; deny wins over ask, ask over allow; a rule that breaks denies.
+ * INVARIANT: rules add denials and questions, and may take away only the question of the reversible and irreversible tiers.
+ */
+export function decideCall(deciding: Deciding, input: Input): Decision {
+  const { plan, version, grants } = deciding;
+  const { tool } = input;
+  const grant = grants.of(input.principal.roles, tool);
+  if (grant.by === undefined)
+    return denied([{ rule: "grant", effect: "deny", reason: `no role of the user grants \`${tool.name}\`` }], version, {});
+  const reasons: Reason[] = [grantReason(grant.by)];
+  addLimits(deciding, grant, input, reasons);
+  const heard = hearRules(plan, scopeOf(plan, input, input.facts), reasons);
+  const factDigests = plan.facts.length === 0 ? noDigests : digests(input.facts);
+  const asked = askFor(tool, heard, reasons);
+  if (reasons.some(isDenial)) return denied(reasons, version, factDigests);
+  return {
+    effect: asked === undefined ? "allow" : "ask",
+    reasons,
+    ask: asked,
+    notify: asked === undefined && isNotified(tool, deciding.policy),
+    policyVersion: version,
+    factDigests,
+  };
+}
+
+const noDigests: Readonly<Record<string, string>> = Object.freeze({});
+const grantReasons = new WeakMap<NonNullable<Grant["by"]>, Reason>();
+
+/** The same grant gives the same reason, so it is made once. */
+function grantReason(by: NonNullable<Grant["by"]>): Reason {
+  let reason = grantReasons.get(by);
+  if (reason === undefined) {
+    reason = { rule: "grant", effect: "allow", reason: `role \`${by.role}\` grants \`${by.entry}\`` };
+    grantReasons.set(by, reason);
+  }
+  return reason;
+}
+
+function isDenial(reason: Reason): boolean {
+  return reason.effect === "deny";
+}
+
+/** The owner hears of what changed something, and of reads whose arguments left for a place that nobody limited. */
+function isNotified(tool: Tool, policy: PolicyDocument): boolean {
+  if (tool.tier !== "read") return true;
+  return tool.isEgress && policy.limits.allowedDomains === undefined;
+}
+
+function addLimits(deciding: Deciding, grant: Grant, input: Input, reasons: Reason[]): void {
+  const { tool } = input;
+  const { plan, policy } = deciding;
+  if (!grant.hasPermission)
+    reasons.push({ rule: "permission", effect: "deny", reason: `no role of the user holds the permission \`${tool.permission ?? ""}\`` });
+  if (plan.blockedBy !== undefined)
+    reasons.push({ rule: "limits:blocked", effect: "deny", reason: `\`${plan.blockedBy}\` is a blocked action` });
+  if (!tool.isEgress) return;
+  const allowed = policy.limits.allowedDomains;
+  if (allowed === undefined) {
+    reasons.push({ rule: "egress:unlimited", effect: "allow", reason: "the arguments leave and the policy names no `allowedDomains`" });
+    return;
+  }
+  const place = forbiddenPlace(tool, input.args, allowed);
+  if (place !== undefined) reasons.push({ rule: "limits:domains", effect: "deny", reason: place });
+}
+
+/** What the rules said beyond denials. */
+export interface Heard {
+  readonly asks: readonly MatchedAsk[];
+  readonly isTierWaived: boolean;
+}
+
+const silence: readonly MatchedAsk[] = [];
+
+function hearRules(plan: ToolPlan, scope: Scope, reasons: Reason[]): Heard {
+  let asks: MatchedAsk[] | undefined;
+  let isTierWaived = false;
+  for (const { rule, condition, reason } of plan.rules) {
+    const holds = condition === undefined || condition(scope);
+    if (holds === false) continue;
+    if (holds instanceof Failure) {
+      reasons.push({ rule: `error:${rule.id}`, effect: "deny", reason: `rule \`${rule.id}\` could not be decided: ${holds.message}` });
+      continue;
+    }
+    reasons.push(reason);
+    if (rule.effect === "ask") (asks ??= []).push(rule);
+    else if (rule.effect === "allow") isTierWaived = true;
+  }
+  return { asks: asks ?? silence, isTierWaived };
+}
+
+function denied(reasons: readonly Reason[], policyVersion: string, factDigests: Readonly<Record<string, string>>): Decision {
+  return { effect: "deny", reasons, ask: undefined, notify: false, policyVersion, factDigests };
+}
+
+function digests(facts: Readonly<Record<string, Json>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, sha256Hex(canonicalJson(value))]));
+}

@@ -1,0 +1,132 @@
+import { defaultLimits } from "../base/limits.ts";
+import type { JsonObject } from "../domain/json.ts";
+
+const name = { type: "string", pattern: "^[A-Za-z_][A-Za-z0-9_.:-]{0,99}$" } as const;
+const glob = {
+  type: "string",
+  maxLength: 200,
+  pattern: "^[A-Za-z0-9_.*:/-]+(@\\d+(\\.\\d+){0,2}([-+][0-9A-Za-z.+-]*)?)?$",
+  description: "A tool name with stars and an optional version, such as `crm.*` or `order.refund@1`.",
+} as const;
+const expression = { type: "string", minLength: 1, maxLength: defaultLimits.ruleCharsMax, pattern: "\\S" } as const;
+
+function oneOrMore(items: JsonObject, minItems: number): JsonObject {
+  return { oneOf: [items, { type: "array", items, minItems }] };
+}
+
+const rule: JsonObject = {
+  type: "object",
+  additionalProperties: false,
+  required: ["id", "on", "effect"],
+  properties: {
+    id: {
+      ...name,
+      not: { pattern: "^(grant|permission|ownership|duplicate)$|^(tier|error|limits|fact|purpose|approvers|egress):" },
+      description: "Unique; stands in every reason the rule gives.",
+    },
+    on: { ...oneOrMore(glob, 1), description: "The tools that the rule concerns." },
+    when: {
+      oneOf: [{ type: "boolean" }, expression],
+      description:
+        "CEL over `args`, `principal`, `facts`, `tool`, `session` and `now`; holds only when exactly true, an error denies. Default: always.",
+    },
+    effect: { enum: ["allow", "ask", "deny"] },
+    waives: { const: "tier", description: "With `allow`: the question of the reversible and irreversible tiers is not asked." },
+    approvers: { ...oneOrMore(name, 1), description: "With `ask`: groups of which one answers. Default `approver`." },
+    quorum: {
+      type: "integer",
+      minimum: 1,
+      maximum: defaultLimits.quorumMax,
+      description: "With `ask`: how many people must say yes. Default 1.",
+    },
+    confirm: { const: "self", description: "With `ask`: the user confirms it themself." },
+    reason: { type: "string", minLength: 1, maxLength: 500, pattern: "\\S", description: "For people; never shown to the model." },
+  },
+  allOf: [
+    {
+      if: { properties: { effect: { const: "allow" } }, required: ["effect"] },
+      then: { required: ["waives"] },
+      else: { not: { required: ["waives"] } },
+    },
+    {
+      if: { properties: { effect: { const: "ask" } }, required: ["effect"] },
+      then: { not: { required: ["confirm"], anyOf: [{ required: ["approvers"] }, { required: ["quorum"] }] } },
+      else: { not: { anyOf: [{ required: ["approvers"] }, { required: ["quorum"] }, { required: ["confirm"] }] } },
+    },
+  ],
+};
+
+const fact: JsonObject = {
+  type: "object",
+  additionalProperties: false,
+  required: ["tool"],
+  properties: {
+    tool: { type: "string", minLength: 1, maxLength: 200, pattern: "^[^*]*[^*\\s][^*]*$", description: "The read tool that looks it up." },
+    arguments: {
+      type: "object",
+      additionalProperties: expression,
+      description: "CEL by argument name, over `args`, `principal`, `session`, `tool`.",
+    },
+  },
+};
+
+/**
+ * JSON Schema (2020-12) of a policy, for editors. It says of the form all that a schema can; expressions, duplicate ids and names of facts are
+ * checked by `parsePolicy`, which accepts nothing that this schema refuses.
+ */
+export const policySchema: JsonObject = {
+  $schema: "https://json-schema.org/draft/2020-12/schema",
+  title: "Signalbox policy",
+  type: "object",
+  additionalProperties: false,
+  properties: {
+    version: { const: 1 },
+    roles: {
+      type: ["object", "null"],
+      propertyNames: name,
+      additionalProperties: oneOrMore(
+        {
+          anyOf: [
+            { ...glob, not: { pattern: "^permission:" } },
+            { type: "string", pattern: "^permission:[A-Za-z_][A-Za-z0-9_.:-]{0,99}$" },
+          ],
+        },
+        0,
+      ),
+      description: "Tool globs, and `permission:NAME` entries, by role. What no role grants is denied.",
+    },
+    facts: {
+      type: ["object", "null"],
+      propertyNames: { pattern: "^[A-Za-z_][A-Za-z0-9_]{0,99}$" },
+      additionalProperties: fact,
+      description: "Read-only look-ups made once per call before rules that name them are decided.",
+    },
+    rules: { type: ["array", "null"], maxItems: defaultLimits.rulesMax, items: rule },
+    limits: {
+      type: ["object", "null"],
+      additionalProperties: false,
+      properties: {
+        blockedActions: { ...oneOrMore(glob, 0), description: "Tools that nobody may call." },
+        allowedDomains: {
+          ...oneOrMore({ type: "string", maxLength: 253 }, 0),
+          description: "Hosts that egress tools may reach, such as `api.example.com` or `*.example.com`. Default: not limited.",
+        },
+      },
+    },
+    budgets: {
+      type: ["object", "null"],
+      additionalProperties: false,
+      properties: {
+        session: {
+          type: "object",
+          additionalProperties: false,
+          properties: {
+            calls: { type: "integer", minimum: 1 },
+            usd: { type: "number", minimum: 0, maximum: 1_000_000_000 },
+            executionMs: { type: "integer", minimum: 1 },
+          },
+        },
+      },
+    },
+  },
+};

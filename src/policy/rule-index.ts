@@ -1,0 +1,130 @@
+import type { Limits } from "../base/limits.ts";
+import type { Reason } from "../domain/decision.ts";
+import type { Tool } from "../domain/tool.ts";
+import { compileCondition, compileExpression, type Condition } from "./condition.ts";
+import type { PolicyDocument, Rule } from "./document.ts";
+import { conditionVariables, factVariables, parseExpression } from "./expression.ts";
+import { hasStar, matchesTool, splitGlob } from "./glob.ts";
+import { failure, type Evaluate, type Scope } from "./scope.ts";
+
+/** A rule ready to decide. */
+export interface ReadyRule {
+  readonly rule: Rule;
+  /** Undefined holds always. */
+  readonly condition: Condition | undefined;
+  readonly factNames: readonly string[];
+  /** The reason that it gives when it holds. */
+  readonly reason: Reason;
+}
+
+/** A look-up with its arguments compiled. */
+export interface ReadyFact {
+  readonly name: string;
+  readonly tool: string;
+  readonly arguments: readonly (readonly [string, Evaluate])[];
+}
+
+/** All that a policy says of one tool. */
+export interface ToolPlan {
+  readonly rules: readonly ReadyRule[];
+  readonly facts: readonly ReadyFact[];
+  /** The glob of `blockedActions` that names the tool. */
+  readonly blockedBy: string | undefined;
+  /** The variable `tool` of conditions. */
+  readonly variables: Scope["tool"];
+}
+
+/** Finds the rules of a tool without looking at the others, so that a decision costs the same however many rules a policy has. */
+export interface RuleIndex {
+  planFor(tool: Tool): ToolPlan;
+}
+
+/**
+ * Indexes rules by tool name; rules with stars are matched once per tool. Plans hang on the tool object itself, which the registry keeps, so there
+ * are never more plans than live tools. Each rule is compiled once, when the first tool it concerns is called.
+ */
+export function createRuleIndex(policy: PolicyDocument, limits: Limits): RuleIndex {
+  const byName = new Map<string, Set<number>>();
+  const starred: number[] = [];
+  for (const [index, rule] of policy.rules.entries()) fileRule(rule, index, byName, starred);
+  const ready = readyOnce((index: number) => readyRule(policy.rules[index] as Rule, policy, limits));
+  const facts = readyOnce((name: string) => readyFact(name, policy, limits));
+  const plans = new WeakMap<Tool, ToolPlan>();
+  return {
+    planFor(tool) {
+      let plan = plans.get(tool);
+      if (plan === undefined) {
+        const indexes = concerning(policy, tool, [...(byName.get(tool.name) ?? []), ...starred]);
+        plan = makePlan(policy, tool, indexes.map(ready), facts);
+        plans.set(tool, plan);
+      }
+      return plan;
+    },
+  };
+}
+
+function fileRule(rule: Rule, index: number, byName: Map<string, Set<number>>, starred: number[]): void {
+  if (rule.on.some(hasStar)) {
+    starred.push(index);
+    return;
+  }
+  for (const glob of rule.on) {
+    const { name } = splitGlob(glob);
+    const indexes = byName.get(name);
+    if (indexes === undefined) byName.set(name, new Set([index]));
+    else indexes.add(index);
+  }
+}
+
+function concerning(policy: PolicyDocument, tool: Tool, candidates: readonly number[]): readonly number[] {
+  const hits = candidates.filter((index) => (policy.rules[index] as Rule).on.some((glob) => matchesTool(glob, tool)));
+  // In the order of the policy, so that reasons read as it does.
+  return hits.sort((left, right) => left - right);
+}
+
+function readyOnce<Key, Made>(make: (key: Key) => Made): (key: Key) => Made {
+  const made = new Map<Key, Made>();
+  return (key) => {
+    let value = made.get(key);
+    if (value === undefined) {
+      value = make(key);
+      made.set(key, value);
+    }
+    return value;
+  };
+}
+
+function makePlan(policy: PolicyDocument, tool: Tool, rules: readonly ReadyRule[], facts: (name: string) => ReadyFact): ToolPlan {
+  const factNames = new Set(rules.flatMap((rule) => rule.factNames));
+  return {
+    rules,
+    facts: [...factNames].map(facts),
+    blockedBy: policy.limits.blockedActions.find((glob) => matchesTool(glob, tool)),
+    variables: { name: tool.name, version: tool.version, tier: tool.tier, source: tool.source, sensitive: tool.isSensitive },
+  };
+}
+
+function readyRule(rule: Rule, policy: PolicyDocument, limits: Limits): ReadyRule {
+  const reason: Reason = { rule: rule.id, effect: rule.effect, reason: rule.reason ?? wordsOf(rule) };
+  if (rule.when === undefined) return { rule, condition: undefined, factNames: [], reason };
+  const names = { variables: conditionVariables, factNames: Object.keys(policy.facts) };
+  const parsed = parseExpression(rule.when, names, limits);
+  // A policy that did not come from the parser: a condition that cannot be read denies what it concerns.
+  if ("problem" in parsed) return { rule, condition: () => failure(parsed.problem), factNames: [], reason };
+  return { rule, condition: compileCondition(parsed, limits), factNames: [...parsed.factNames], reason };
+}
+
+function wordsOf(rule: Rule): string {
+  const condition = rule.when === undefined ? "it always holds" : `\`${rule.when}\` holds`;
+  return rule.effect === "allow" ? `the question of the tier is waived: ${condition}` : condition;
+}
+
+function readyFact(name: string, policy: PolicyDocument, limits: Limits): ReadyFact {
+  const spec = policy.facts[name];
+  const names = { variables: factVariables, factNames: [] };
+  const compiled = Object.entries(spec?.arguments ?? {}).map(([argument, source]): readonly [string, Evaluate] => {
+    const parsed = parseExpression(source, names, limits);
+    return [argument, "problem" in parsed ? () => failure(parsed.problem) : compileExpression(parsed, limits)];
+  });
+  return { name, tool: spec?.tool ?? "", arguments: compiled };
+}
