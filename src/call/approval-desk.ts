@@ -1,0 +1,264 @@
+import { answerApproval, approvalKey, pendingCounter } from "../approvals/approvals.ts";
+import { canonicalJson } from "../base/canonical-json.ts";
+import type { Approval, ApprovalState } from "../domain/approval.ts";
+import type { Json, JsonObject } from "../domain/json.ts";
+import type { Answer } from "../domain/outcome.ts";
+import type { Credential } from "../domain/principal.ts";
+import { toolCallError } from "../errors/tool-call-error.ts";
+import { approvalClosed, approvalDecided, callDenied } from "../ledger/entries.ts";
+import type { OpenedValues } from "../ledger/vault.ts";
+import type { EntryDraft, Operation, Row } from "../store/store.ts";
+import type { ApprovalDecision } from "./box.ts";
+import { parkedKind, type ParkedCall } from "./parked.ts";
+import { releaseOperations } from "./release.ts";
+import type { Runtime } from "./runtime.ts";
+import type { Sessions } from "./sessions.ts";
+import type { CallState } from "./stage.ts";
+import { newState, noTurn } from "./state.ts";
+
+/** Where people answer, and where answered calls wake. */
+export interface ApprovalDesk {
+  list(query: {
+    readonly tenant: string;
+    readonly state?: ApprovalState;
+    readonly after?: string;
+    readonly limit: number;
+  }): Promise<readonly Approval[]>;
+  get(id: string, tenant: string): Promise<Approval>;
+  arguments(id: string, tenant: string): Promise<JsonObject | undefined>;
+  decide(
+    id: string,
+    decision: ApprovalDecision,
+    credential: Credential,
+  ): Promise<{ readonly approval: Approval; readonly answer: Answer | undefined }>;
+  /** Wakes what was approved and not yet run, and closes what nobody answered in time. */
+  sweep(nowMs: number): Promise<{ readonly resumed: number; readonly expired: number }>;
+  ofCall(tenant: string, callId: string): Promise<Approval | undefined>;
+}
+
+const racesMax = 20;
+const sweepMax = 500;
+
+/** The desk of one box. `run` takes a woken call through the journey. */
+export function createApprovalDesk(runtime: Runtime, sessions: Sessions, run: (state: CallState) => Promise<Answer>): ApprovalDesk {
+  return new Desk(runtime, sessions, run);
+}
+
+class Desk implements ApprovalDesk {
+  readonly #runtime: Runtime;
+  readonly #sessions: Sessions;
+  readonly #run: (state: CallState) => Promise<Answer>;
+  readonly #waking = new Set<string>();
+
+  constructor(runtime: Runtime, sessions: Sessions, run: (state: CallState) => Promise<Answer>) {
+    this.#runtime = runtime;
+    this.#sessions = sessions;
+    this.#run = run;
+  }
+
+  async list(query: Parameters<ApprovalDesk["list"]>[0]): Promise<readonly Approval[]> {
+    const { tenant, state, after, limit } = query;
+    const pageRows = this.#runtime.limits.pageRowsMax;
+    const found: Approval[] = [];
+    let from = after;
+    while (found.length < limit) {
+      const rows = await this.#runtime.store.scan({
+        space: "approval",
+        tenant,
+        limit: pageRows,
+        ...(from !== undefined && { after: from }),
+      });
+      for (const row of rows) {
+        const approval = approvalOf(row);
+        if ((state === undefined || approval.state === state) && found.length < limit) found.push(approval);
+      }
+      if (rows.length < pageRows) break;
+      from = rows.at(-1)?.key;
+    }
+    return found;
+  }
+
+  async get(id: string, tenant: string): Promise<Approval> {
+    return approvalOf(await this.#row(id, tenant));
+  }
+
+  async arguments(id: string, tenant: string): Promise<JsonObject | undefined> {
+    const approval = await this.get(id, tenant);
+    const parked = await this.#parked(tenant, approval.callId);
+    const opened = parked === undefined ? undefined : await this.#open(approval, parked);
+    return opened?.["arguments"]?.value as JsonObject | undefined;
+  }
+
+  async decide(id: string, decision: ApprovalDecision, credential: Credential): ReturnType<ApprovalDesk["decide"]> {
+    const { clock, limits, store } = this.#runtime;
+    for (let race = 0; race < racesMax; race += 1) {
+      const row = await this.#row(id, credential.tenant);
+      const nowMs = clock.now();
+      const { approve, by, reason } = decision;
+      const { freshAuthenticationMs } = limits;
+      const answered = answerApproval(approvalOf(row), { credential, by, approve, reason, nowMs, freshAuthenticationMs });
+      if (answered.kind === "refused") throw answered.error;
+      const approval = withGrant(answered.approval, nowMs, limits.approvalGrantMs);
+      const result = await store.commit({
+        operations: await decisionOperations(this.#runtime, row, approval),
+        entries: decisionEntries(approval, credential, decision, nowMs),
+      });
+      if (result.kind === "refused") continue;
+      const answer = approval.state === "approved" ? await this.#wake(approval, row.version + 1) : undefined;
+      return { approval: await this.get(id, credential.tenant), answer };
+    }
+    throw toolCallError("APPROVAL_INVALID", "this approval keeps changing; look at it again");
+  }
+
+  async sweep(nowMs: number): Promise<{ readonly resumed: number; readonly expired: number }> {
+    let resumed = 0;
+    let expired = 0;
+    for (const row of await this.#runtime.store.due({ space: "approval", untilMs: nowMs, limit: sweepMax })) {
+      const approval = approvalOf(row);
+      if (approval.expiresAtMs <= nowMs) expired += (await this.#expire(row)) ? 1 : 0;
+      else if (approval.state === "approved") resumed += (await this.#wake(approval, row.version)) === undefined ? 0 : 1;
+    }
+    return { resumed, expired };
+  }
+
+  async ofCall(tenant: string, callId: string): Promise<Approval | undefined> {
+    const parked = await this.#parked(tenant, callId);
+    if (parked === undefined) return undefined;
+    const [row] = await this.#runtime.store.read([approvalKey(tenant, parked.approvalId)]);
+    return row === undefined ? undefined : approvalOf(row);
+  }
+
+  async #row(id: string, tenant: string): Promise<Row> {
+    const [row] = await this.#runtime.store.read([approvalKey(tenant, id)]);
+    if (row === undefined) throw toolCallError("NOT_FOUND", `no approval \`${id.slice(0, 60)}\` here`);
+    return row;
+  }
+
+  async #parked(tenant: string, callId: string): Promise<ParkedCall | undefined> {
+    const [row] = await this.#runtime.store.read([{ space: "parked", tenant, key: callId }]);
+    return row?.body as unknown as ParkedCall | undefined;
+  }
+
+  #open(approval: Approval, parked: ParkedCall): Promise<OpenedValues | undefined> {
+    const { tenant, callId } = approval;
+    return this.#runtime.vault.openValues({ tenant, kind: parkedKind, callId, sealed: Buffer.from(parked.sealed, "base64") });
+  }
+
+  /** Takes an approved call through the journey from its beginning; undefined where it is on its way already, or can no longer be read. */
+  async #wake(approval: Approval, version: number): Promise<Answer | undefined> {
+    const { callId } = approval;
+    // Whoever answers and the sweep may both find it: it is taken up by one of them, before the first of its waits.
+    if (this.#waking.has(callId) || this.#runtime.running.has(callId)) return undefined;
+    this.#waking.add(callId);
+    try {
+      const state = await this.#rebuild(approval, version);
+      return state === undefined ? undefined : await this.#run(state);
+    } finally {
+      this.#waking.delete(callId);
+    }
+  }
+
+  async #rebuild(approval: Approval, version: number): Promise<CallState | undefined> {
+    const runtime = this.#runtime;
+    const [row] = await runtime.store.read([approvalKey(approval.tenant, approval.id)]);
+    const parked = await this.#parked(approval.tenant, approval.callId);
+    const session = await this.#sessions.find(approval.sessionId, approval.tenant);
+    if (row?.version !== version || parked === undefined || session === undefined) return undefined;
+    const opened = await this.#open(approval, parked);
+    if (opened === undefined) return undefined;
+    await session.refresh();
+    const args = (opened["arguments"]?.value ?? {}) as JsonObject;
+    const said = opened["said"]?.value as string | undefined;
+    const reasoning = opened["reasoning"]?.value as string | undefined;
+    const call = { ...parked.call, raw: canonicalJson(args), arguments: { kind: "parsed", value: args } } as const;
+    const turn = { ...noTurn, ...parked.turn, said, reasoning };
+    return newState({ runtime, session, turn, call, callId: approval.callId, approval: { approval, version } });
+  }
+
+  async #expire(row: Row): Promise<boolean> {
+    const runtime = this.#runtime;
+    const approval = approvalOf(row);
+    const place = placeOf(approval, runtime.clock.now());
+    const reason = approval.state === "pending" ? "nobody answered in time" : "the approval was given but not used in time";
+    const result = await runtime.store.commit({
+      operations: [
+        { op: "put", key: row, body: { ...approval, state: "expired" } as unknown as Json, expect: row.version },
+        ...(approval.state === "pending" ? [leavePending(approval)] : []),
+        ...(await releaseOperations(runtime, approval, undefined)),
+      ],
+      entries: [
+        approvalClosed({ place, approvalId: approval.id, reason, state: "expired" }),
+        deniedEntry(approval, place, "APPROVAL_EXPIRED", `${reason}, so nothing was done; ask the user whether to call it again`),
+      ],
+    });
+    return result.kind === "committed";
+  }
+}
+
+function approvalOf(row: Row): Approval {
+  return row.body as unknown as Approval;
+}
+
+function placeOf(approval: Approval, atMs: number): { tenant: string; callId: string; sessionId: string; atMs: number } {
+  return { tenant: approval.tenant, callId: approval.callId, sessionId: approval.sessionId, atMs };
+}
+
+/** A given approval must be used soon. */
+function withGrant(approval: Approval, nowMs: number, grantMs: number): Approval {
+  return approval.state === "approved" ? { ...approval, expiresAtMs: Math.min(approval.expiresAtMs, nowMs + grantMs) } : approval;
+}
+
+function leavePending(approval: Approval): Operation {
+  return { op: "add", key: pendingCounter(approval.tenant, approval.principal.user), delta: -1 };
+}
+
+async function decisionOperations(runtime: Runtime, row: Row, approval: Approval): Promise<Operation[]> {
+  // An approved call wants to wake at once, also after a crash between here and there; a pending one when it expires.
+  const dueMs = approval.state === "approved" ? runtime.clock.now() : approval.state === "pending" ? approval.expiresAtMs : undefined;
+  return [
+    { op: "put", key: row, body: approval as unknown as Json, expect: row.version, dueMs },
+    ...(approval.state === "pending" ? [] : [leavePending(approval)]),
+    ...(approval.state === "rejected" ? await releaseOperations(runtime, approval, "rejected") : []),
+  ];
+}
+
+function decisionEntries(approval: Approval, credential: Credential, decision: ApprovalDecision, nowMs: number): EntryDraft[] {
+  const place = placeOf(approval, nowMs);
+  const decided = approvalDecided({
+    place,
+    approvalId: approval.id,
+    approve: decision.approve,
+    by: decision.by,
+    credentialId: credential.id,
+    effectiveDigest: approval.effectiveDigest,
+    fingerprint: approval.toolFingerprint,
+    reason: decision.reason,
+    state: approval.state,
+  });
+  if (approval.state !== "rejected") return [decided];
+  const words = decision.reason === undefined ? "" : `: ${decision.reason}`;
+  return [decided, deniedEntry(approval, place, "APPROVAL_REJECTED", `a person said no${words}; do not try it another way, tell the user`)];
+}
+
+/** How a parked call ended that never ran, for whoever asks for its outcome. */
+function deniedEntry(
+  approval: Approval,
+  place: ReturnType<typeof placeOf>,
+  code: "APPROVAL_REJECTED" | "APPROVAL_EXPIRED",
+  reason: string,
+): EntryDraft {
+  return callDenied({
+    place,
+    user: approval.principal.user,
+    roles: approval.principal.roles,
+    credentialId: approval.callerCredentialId,
+    tool: approval.tool,
+    version: approval.version,
+    fingerprint: approval.toolFingerprint,
+    effectiveDigest: approval.effectiveDigest,
+    approvalId: approval.id,
+    stage: "approve",
+    code,
+    reason,
+  });
+}

@@ -1,0 +1,194 @@
+import { systemClock, type Clock } from "../base/clock.ts";
+import { systemEnvironment } from "../base/environment.ts";
+import { createIdSource } from "../base/ids.ts";
+import { resolveLimits, type Limits } from "../base/limits.ts";
+import { systemRandom } from "../base/random.ts";
+import { createThrottle } from "../budget/throttle.ts";
+import { createToolRates } from "../budget/tool-rates.ts";
+import { toolCallError } from "../errors/tool-call-error.ts";
+import { createCheckpointer, type Checkpointer } from "../ledger/checkpointer.ts";
+import type { Keyring } from "../ledger/keyring.ts";
+import { openVault } from "../ledger/vault.ts";
+import { createRedactor } from "../redaction/redact.ts";
+import { createRegistry } from "../registry/registry.ts";
+import { createResilience } from "../resilience/resilience.ts";
+import { createArgumentValidator } from "../schema/validate.ts";
+import { createSecretResolver } from "../secrets/resolver.ts";
+import { readSecretFile } from "../secrets/secret-file.ts";
+import { createApprovalDesk, type ApprovalDesk } from "./approval-desk.ts";
+import type { JourneyEvent } from "./box.ts";
+import { createCarrier, type Carrier } from "./carry.ts";
+import { safely, tell } from "./observers.ts";
+import { notingStore, openState } from "./open-state.ts";
+import type { SignalboxOptions, Trouble } from "./options.ts";
+import { runCall } from "./pipeline.ts";
+import { policyInForce, putInForce } from "./policy-in-force.ts";
+import { recordedOutcome } from "./recorded.ts";
+import { createRecovery, type Recovery } from "./recovery.ts";
+import { addTools, forgetsCalls, recordTools } from "./register-tools.ts";
+import { createResultCheck } from "./result-check.ts";
+import type { Runtime } from "./runtime.ts";
+import { createSessions, type Sessions } from "./sessions.ts";
+import { createToolSources, type ToolSources } from "./tool-sources.ts";
+import { startUpkeep, type Upkeep } from "./upkeep.ts";
+
+/** Everything that a running box consists of. */
+export interface Assembly {
+  readonly runtime: Runtime;
+  readonly keyring: Keyring;
+  readonly checkpointer: Checkpointer;
+  readonly sessions: Sessions;
+  readonly desk: ApprovalDesk;
+  readonly carrier: Carrier;
+  readonly recovery: Recovery;
+  readonly upkeep: Upkeep;
+  readonly toolSources: ToolSources;
+  readonly observers: Set<(event: JourneyEvent) => void>;
+  isClosing(): boolean;
+  close(): Promise<void>;
+}
+
+/** What the parts of a runtime are made with before there is one. */
+interface Ground {
+  readonly options: SignalboxOptions;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly trouble: (trouble: Trouble) => void;
+  readonly observers: Assembly["observers"];
+}
+
+/** What the runtime calls back into, and what in turn needs the runtime. Filled while a box is put together. */
+interface Knot {
+  carrier?: Carrier;
+  desk?: ApprovalDesk;
+  recovery?: Recovery;
+}
+
+/** Puts a box together, in the order in which its parts need each other. */
+export async function assemble(options: SignalboxOptions): Promise<Assembly> {
+  const clock = options.clock ?? systemClock;
+  const { limits, problems } = resolveLimits(options.limits);
+  if (problems.length > 0) throw toolCallError("CONFIG_INVALID", `the limits are not valid: ${problems.join("; ")}`);
+  const ground: Ground = { options, clock, limits, trouble: safely(options.onTrouble), observers: new Set() };
+  const knot: Knot = {};
+  const { runtime, keyring, checkpointer } = await createRuntime(ground, knot);
+  const state = { isClosing: false };
+  const sessions = createSessions({ ...runtime, grants: (roles, tool) => runtime.policy.engine.grants(roles, tool) });
+  const carrier = (knot.carrier = createCarrier(runtime, runCall, () => state.isClosing));
+  const desk = (knot.desk = createApprovalDesk(runtime, sessions, (call) => carrier.track(call)));
+  const recovery = (knot.recovery = createRecovery(runtime, sessions, (call, from) => carrier.track(call, from)));
+  await recordTools(runtime);
+  const toolSources = createToolSources({
+    runtime,
+    sources: options.sources ?? [],
+    isMemory: forgetsCalls(options),
+    trouble: ground.trouble,
+  });
+  await putInForce(runtime, runtime.policy, "start");
+  const upkeep = startUpkeep(runtime, desk, recovery);
+
+  async function close(): Promise<void> {
+    if (state.isClosing) return;
+    state.isClosing = true;
+    upkeep.stop();
+    await carrier.drain(limits.drainMs);
+    await toolSources.close();
+    await Promise.allSettled(runtime.registry.listVersions(() => true).map(async ({ connector }) => await connector.close?.()));
+    await checkpointer.close();
+    await runtime.store.close();
+  }
+  return {
+    runtime,
+    keyring,
+    checkpointer,
+    sessions,
+    desk,
+    carrier,
+    recovery,
+    upkeep,
+    toolSources,
+    observers: ground.observers,
+    isClosing: () => state.isClosing,
+    close,
+  };
+}
+
+async function createRuntime(
+  ground: Ground,
+  knot: Knot,
+): Promise<{ readonly runtime: Runtime; readonly keyring: Keyring; readonly checkpointer: Checkpointer }> {
+  const { options, clock, limits, trouble } = ground;
+  const random = options.random ?? systemRandom;
+  const policy = policyInForce(options.policy, limits);
+  const registry = createRegistry({ limits });
+  addTools(registry, options);
+  const { store: rawStore, keyring } = await openState(options, clock, random);
+  const anchors = options.anchors ?? [];
+  const checkpointer = createCheckpointer({ store: rawStore, keyring, clock, limits, anchors });
+  // A store that keeps nothing has nothing to sign for anybody later, unless an anchor outside keeps the signatures.
+  const isSigned = rawStore.survivesRestart || anchors.length > 0;
+  const store = isSigned ? notingStore(rawStore, checkpointer) : rawStore;
+  const rates = createToolRates({ keysMax: limits.sessionsLiveMax });
+  const runtime: Runtime = {
+    clock,
+    random,
+    ids: createIdSource(clock, random),
+    limits,
+    store,
+    vault: openVault({ store: rawStore, keyring, clock, random, limits }),
+    registry,
+    throttle: createThrottle({ perMinute: limits.rateCallsPerMinute, burst: limits.rateBurstCalls, keysMax: limits.sessionsLiveMax }),
+    resilience: createResilience({
+      clock,
+      random,
+      limits,
+      onLoopBlocked: ({ tools, blockedMs }) =>
+        trouble({ kind: "handler", where: tools.join(", "), note: `held the event loop for ${Math.round(blockedMs)} ms` }),
+    }),
+    policy,
+    running: new Map(),
+    validateArguments: createArgumentValidator(limits),
+    checkResult: createResultCheck(limits),
+    ...privacy(ground),
+    takeToolRate(call) {
+      const tool = call.registered?.tool;
+      if (tool?.ratePerMinute === undefined) return 0;
+      return rates({
+        tenant: call.session.principal.tenant,
+        tool: tool.name,
+        perMinute: tool.ratePerMinute,
+        nowMonotonicMs: clock.monotonic(),
+      });
+    },
+    reportHandler: (tool, what, note) => trouble({ kind: "handler", where: tool.name, note: `${what}: ${note}` }),
+    callInside: (parent, request) => (knot.carrier as Carrier).inside(parent, request),
+    withinReplyDeadline: (running, asker) => (knot.carrier as Carrier).within(running, asker),
+    approvalOfCall: (tenant, callId) => (knot.desk as ApprovalDesk).ofCall(tenant, callId),
+    recordedOutcome: (tenant, callId) => recordedOutcome(runtime, tenant, callId),
+    reconcile: (tenant, keyRow) => (knot.recovery as Recovery).reconcile(tenant, keyRow),
+    get hasObservers() {
+      return ground.observers.size > 0;
+    },
+    observe: (call, stage, what, note) => tell(ground.observers, call, stage, what, note),
+    reportFault: (where, cause) => trouble({ kind: "fault", where, note: cause instanceof Error ? cause.message : "unexpected", cause }),
+  };
+  return { runtime, keyring, checkpointer };
+}
+
+/** Secrets in and out: references are resolved late, and whatever was resolved is redacted from everything that leaves. */
+function privacy({ options, clock, limits, trouble }: Ground): Pick<Runtime, "redact" | "redactText" | "secret"> {
+  const redactor = createRedactor({ limits });
+  const secrets = createSecretResolver({
+    environment: options.environment ?? systemEnvironment(),
+    readFile: readSecretFile,
+    clock,
+    limits,
+    redactor,
+    onWarning: (note) => trouble({ kind: "fault", where: "secrets", note }),
+  });
+  return {
+    redact: (value, text) => redactor.redactJsonText(value, text).value,
+    redactText: (text) => redactor.redactText(text).text.slice(0, limits.errorDetailCharsMax),
+    secret: (reference) => secrets.resolve(reference),
+  };
+}

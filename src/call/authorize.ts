@@ -1,0 +1,106 @@
+import { canonicalJson } from "../base/canonical-json.ts";
+import { sha256Hex } from "../base/hash.ts";
+import type { Decision } from "../domain/decision.ts";
+import type { Json } from "../domain/json.ts";
+import type { Answer } from "../domain/outcome.ts";
+import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
+import type { DecisionInput } from "../policy/engine.ts";
+import { stop, stopWith } from "./endings.ts";
+import { proceed, type CallState, type Verdict } from "./stage.ts";
+
+/**
+ * May the user behind the session do this, with these arguments, now? Facts that the policy names are looked up first, each a call of its own with
+ * this one as its parent. Any failure while deciding is a denial.
+ */
+export function authorize(state: CallState): Verdict | Promise<Verdict> {
+  const { runtime, registered, session } = state;
+  const { tool } = registered as NonNullable<typeof registered>;
+  if (state.parent !== undefined) return authorizeInside(state);
+  const engine = runtime.policy.engine;
+  const input = {
+    tool,
+    args: state.args,
+    principal: session.principal,
+    session: { id: session.id, attested: session.wordsAttested },
+    nowMs: state.startedAtMs,
+  };
+  const requests = engine.neededFacts(input);
+  if (requests.kind === "error") return stop("DECISION_FAILED", `rule \`${requests.rule}\` could not be decided, which denies`);
+  if (requests.facts.length === 0) return decide(state, input);
+  return lookUpFacts(state, requests.facts).then((refusal) => (refusal === undefined ? decide(state, input) : stopWith(refusal)));
+}
+
+function decide(state: CallState, input: DecisionInput): Verdict {
+  const { runtime, facts } = state;
+  const decided = runtime.policy.engine.decide({ ...input, facts });
+  const decision = Object.keys(facts).length === 0 ? decided : { ...decided, factDigests: digests(facts) };
+  state.decision = decision;
+  if (decision.effect === "deny") return stopWith(denial(decision, input.tool.name));
+  return proceed;
+}
+
+/** A look-up that the runtime makes for a call that is being decided: only ever a read, and only where an operator named the tool. */
+function authorizeInside(state: CallState): Verdict {
+  const { registered, parent, runtime } = state;
+  const { tool } = registered as NonNullable<typeof registered>;
+  const purpose = (parent as NonNullable<typeof parent>).purpose;
+  if (tool.tier !== "read") return stop("PERMISSION_DENIED", `\`${tool.name}\` is no read, so it cannot serve as a ${purpose} look-up`);
+  state.decision = {
+    effect: "allow",
+    reasons: [{ rule: `purpose:${purpose}`, effect: "allow", reason: `look-up for \`${(parent as NonNullable<typeof parent>).callId}\`` }],
+    ask: undefined,
+    notify: false,
+    policyVersion: runtime.policy.engine.version,
+    factDigests: {},
+  };
+  return proceed;
+}
+
+async function lookUpFacts(
+  state: CallState,
+  requests: readonly { readonly name: string; readonly tool: string; readonly arguments: Readonly<Record<string, Json>> }[],
+): Promise<ToolCallError | undefined> {
+  const answers = await Promise.all(
+    requests.map((request) => state.runtime.callInside(state, { tool: request.tool, arguments: request.arguments, purpose: "fact" })),
+  );
+  const facts: Record<string, Json> = {};
+  for (const [index, request] of requests.entries()) {
+    const answer = answers[index] as Answer;
+    const { outcome } = answer;
+    if (outcome.kind === "completed" && outcome.result.value === null) return absentOrForeign(state);
+    if (outcome.kind === "completed") facts[request.name] = outcome.result.value ?? null;
+    else if (outcome.kind === "failed" && outcome.error.code === "TOOL_REFUSED") return absentOrForeign(state);
+    else return toolCallError("DECISION_UNAVAILABLE", `the fact \`${request.name}\` could not be looked up, which denies; try again later`);
+  }
+  state.facts = facts;
+  return undefined;
+}
+
+/** The record is not there: the same words as for a record of somebody else. */
+function absentOrForeign(state: CallState): ToolCallError {
+  const { registered, runtime } = state;
+  const { tool } = registered as NonNullable<typeof registered>;
+  state.decision = {
+    effect: "deny",
+    reasons: [{ rule: "fact:absent", effect: "deny", reason: "a record that the policy asks about does not exist" }],
+    ask: undefined,
+    notify: false,
+    policyVersion: runtime.policy.engine.version,
+    factDigests: {},
+  };
+  return denial(state.decision, tool.name);
+}
+
+function denial(decision: Decision, toolName: string): ToolCallError {
+  const broken = decision.reasons.find((reason) => reason.rule.startsWith("error:"));
+  if (broken !== undefined)
+    return toolCallError("DECISION_FAILED", `rule \`${broken.rule.slice("error:".length)}\` could not be decided, which denies`);
+  return toolCallError(
+    "PERMISSION_DENIED",
+    `not permitted: the user behind this session may not call \`${toolName}\` with these arguments, or the record does not exist`,
+  );
+}
+
+function digests(facts: Readonly<Record<string, Json>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, sha256Hex(canonicalJson(value))]));
+}

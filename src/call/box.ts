@@ -1,0 +1,247 @@
+import type { Approval, ApprovalState } from "../domain/approval.ts";
+import type { Json, JsonObject } from "../domain/json.ts";
+import type { Answer } from "../domain/outcome.ts";
+import type { Credential, Principal, Session } from "../domain/principal.ts";
+import type { Form, ToolCall } from "../domain/tool-call.ts";
+import type { Tool } from "../domain/tool.ts";
+import type { StreamForm } from "../codec/stream.ts";
+import type { AuditView } from "../ledger/audit-view.ts";
+import type { TrailItem } from "../ledger/trail.ts";
+import type { Store } from "../store/store.ts";
+import type { PinView, SourceView } from "./tool-sources.ts";
+
+/** The running product: what the library gives, and what the gateway and the command line are made of. */
+export interface Signalbox {
+  /** Opens a conversation of one principal. No call can be made without one. */
+  session(options: SessionOptions): Promise<BoxSession>;
+  /** An open conversation by its handle; `SESSION_UNKNOWN` also where it belongs to another credential or tenant. */
+  resume(sessionId: string, credential: Credential): Promise<BoxSession>;
+
+  /** Outcome of an earlier call of the credential's tenant; a running or parked one is `pending`. `NOT_FOUND` otherwise. */
+  outcome(callId: string, credential: Credential): Promise<Answer>;
+  /** One page of what a handle still holds, re-authorised for the session. */
+  readHandle(handle: string, session: BoxSession, page: { readonly offset: number; readonly limit: number }): Promise<HandlePage>;
+
+  readonly approvals: {
+    list(query: {
+      readonly tenant: string;
+      readonly state?: ApprovalState;
+      readonly after?: string;
+      readonly limit: number;
+    }): Promise<readonly Approval[]>;
+    get(id: string, tenant: string): Promise<Approval>;
+    /** The arguments that would run, for the person who decides; `undefined` once the call has settled. */
+    arguments(id: string, tenant: string): Promise<JsonObject | undefined>;
+    /** Answers; with the last needed yes the call wakes, is judged again and runs. The answer tells how the call went on. */
+    decide(
+      id: string,
+      decision: ApprovalDecision,
+      credential: Credential,
+    ): Promise<{ readonly approval: Approval; readonly answer: Answer | undefined }>;
+  };
+
+  /** Every registered tool version. */
+  tools(): readonly Tool[];
+  /** Where tools come from at run time, and which of their definitions may be used. */
+  readonly sources: {
+    list(): readonly SourceView[];
+    /** Every tool that the sources offer now, and whether it waits for review. */
+    pins(): readonly PinView[];
+    /** Lets a definition be used from now on: exactly the one whose digest is named. */
+    admit(request: { readonly tool: string; readonly digest: string; readonly by: string }): Promise<PinView>;
+  };
+  /** What is wrong with the tools or worth mending, from the linter. */
+  readonly store: Store;
+  /** Ledger entries of one tenant, private values decrypted where their key still exists. */
+  trail(query: {
+    readonly tenant: string;
+    readonly callId?: string;
+    readonly sessionId?: string;
+    readonly runId?: string;
+    /** Only from this wall time on. */
+    readonly sinceMs?: number;
+    readonly limit: number;
+  }): Promise<readonly TrailItem[]>;
+  /** The same as rows of six linked tables, for auditors. Name a call, a session or a run; without any, the tenant's oldest entries. */
+  auditView(query: {
+    readonly tenant: string;
+    readonly callId?: string;
+    readonly sessionId?: string;
+    readonly runId?: string;
+    readonly limit: number;
+  }): Promise<AuditView>;
+  /** Calls of a tenant of which nobody knows yet whether they happened, for people to look into. `next` is there when there may be more. */
+  unknownCalls(query: {
+    readonly tenant: string;
+    readonly after?: string;
+    readonly limit: number;
+  }): Promise<{ readonly calls: readonly UnknownCall[]; readonly next: string | undefined }>;
+  /**
+   * Settles an unknown call by what a person found out: completed with its effect applied, or failed without one, so that it may be made again.
+   * `NOT_FOUND` where the tenant has no such call, `REQUEST_INVALID` where it is not unknown, or where its lost attempt may still arrive and the answer is no.
+   */
+  resolveUnknown(callId: string, resolution: UnknownResolution): Promise<Answer>;
+  /** Puts another policy in force; a broken one is refused and the old one stays. */
+  activatePolicy(policy: unknown, by: string): Promise<{ readonly version: string }>;
+  /** Settles calls that a dead process left open, and wakes approved ones; run at start and by a timer. */
+  recover(): Promise<RecoveryReport>;
+  /**
+   * Destroys the keys of a tenant's private values, or of one data subject's: what the ledger held of them can never be read again, and the chain
+   * stays whole. Returns how many keys went.
+   */
+  erase(erasure: { readonly tenant: string; readonly dataSubject?: string; readonly by: string }): Promise<number>;
+  /** Drops ledger entries older than `olderThanMs` (wall time) in whole sealed segments, leaving signed tombstones. Returns how many went. */
+  retain(retention: { readonly olderThanMs: number; readonly by: string }): Promise<number>;
+  /** Signs and anchors what stands in the ledger now, instead of within `checkpointIntervalMs`. */
+  checkpoint(): Promise<void>;
+  /** Stops a session: every later call of it is refused. `by`: the credential that asked, for the ledger; default `operator`. */
+  stopSession(sessionId: string, tenant: string, reason: string, by?: string): Promise<void>;
+  /** Takes roles from a user at once, also in running sessions and parked calls. */
+  revokeRoles(revocation: {
+    readonly tenant: string;
+    readonly user: string;
+    readonly roles: readonly string[];
+    readonly by: string;
+  }): Promise<void>;
+  health(): BoxHealth;
+  /** Tells an observer about every stage that mattered. An observer that throws changes nothing. Returns how to stop. */
+  observe(observer: (event: JourneyEvent) => void): () => void;
+  /** Stops taking calls, lets accepted ones finish within `drainMs`, flushes, closes. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface SessionOptions {
+  readonly tenant: string;
+  readonly user: string;
+  readonly roles: readonly string[];
+  readonly attributes?: Readonly<Record<string, Json>>;
+  readonly conversationId?: string;
+  /** The person whom this conversation's private values are about; their data can be erased on its own. Default: the tenant's key seals them. */
+  readonly dataSubject?: string;
+  /** Default: the library's own credential, which acts for any role and whose words are attested. */
+  readonly credential?: Credential;
+}
+
+/** One conversation. */
+export interface BoxSession {
+  readonly id: string;
+  readonly session: Session;
+  readonly principal: Principal;
+  /** A turn. Throws `REQUEST_INVALID` for words beyond `saidCharsMax`, reasoning beyond `reasoningCharsMax`, ids beyond `callIdCharsMax`. */
+  turn(facts?: TurnOptions): BoxTurn;
+  /** Tools that this principal may call, newest version of each. */
+  visibleTools(): readonly Tool[];
+  /** The same in a provider's form, ready to send. */
+  tools(form: Form): readonly JsonObject[];
+}
+
+export interface TurnOptions {
+  readonly id?: string;
+  /** The user's own words of this turn. */
+  readonly said?: string;
+  readonly reasoning?: string;
+  readonly model?: string;
+  readonly traceId?: string;
+  readonly offered?: readonly string[];
+}
+
+/** One turn: the calls of one model response. */
+export interface BoxTurn {
+  /** Carries out every call of a provider's response, concurrently, and answers in that provider's form, in the order of the request. Never throws for a tool. */
+  answer(form: Form, response: unknown): Promise<readonly JsonObject[]>;
+  /** The same for a response that streams: events as the provider sends them, already parsed. Nothing runs before the stream has ended validly. */
+  answerStream(form: StreamForm, events: AsyncIterable<unknown> | Iterable<unknown>): Promise<readonly JsonObject[]>;
+  /** The same, with the outcomes themselves. */
+  answers(form: Form, response: unknown, listener?: Listener): Promise<readonly Answer[]>;
+  /** One call by name. */
+  call(request: CallRequest): Promise<Answer>;
+  /** One call already decoded. */
+  run(call: ToolCall): Promise<Answer>;
+}
+
+/** Who waits for calls while they run. */
+export interface Listener {
+  /** Fires when nobody waits any more: what has not been sent is not sent. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told of progress messages of tools, redacted, at most `progressMessagesMax` an attempt. They are as untrusted as results. */
+  readonly onProgress?: ((message: string) => void) | undefined;
+}
+
+export interface CallRequest {
+  readonly tool: string;
+  readonly arguments: Json;
+  /** Idempotency key; default (session, turn, call id) where both are given, else one per delivery. */
+  readonly key?: string;
+  readonly callId?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface ApprovalDecision {
+  readonly approve: boolean;
+  /** Shown to the model when it is a rejection. */
+  readonly reason?: string;
+  /** Who answered, as the approver's system names them. */
+  readonly by: string;
+}
+
+/** A call of which nobody knows yet whether it happened. */
+export interface UnknownCall {
+  readonly callId: string;
+  readonly sessionId: string;
+  readonly tool: string;
+  readonly version: string;
+  /** Wall time of the last moment at which an attempt could have been under way. */
+  readonly sinceMs: number;
+  /** Wall time at which the runtime looks into it again by itself. */
+  readonly nextLookMs: number | undefined;
+}
+
+/** What a person found out about an unknown call. */
+export interface UnknownResolution {
+  readonly tenant: string;
+  readonly happened: boolean;
+  /** Who says so: a credential's id, as approvals name it. */
+  readonly by: string;
+  /** How they found out, 1 to `reasoningCharsMax` characters; a private value of the ledger entry. */
+  readonly note: string;
+}
+
+export interface HandlePage {
+  readonly text: string;
+  readonly offset: number;
+  readonly totalChars: number;
+  readonly nextOffset: number | undefined;
+}
+
+export interface RecoveryReport {
+  readonly resumed: number;
+  readonly reconciled: number;
+  readonly unknown: number;
+  readonly expired: number;
+}
+
+export interface BoxHealth {
+  readonly ready: boolean;
+  readonly store: string;
+  readonly policyVersion: string;
+  readonly callsRunning: number;
+  readonly problems: readonly string[];
+}
+
+/** One thing that happened to a call, for people and live views. Carries no argument, result or secret. */
+export interface JourneyEvent {
+  readonly callId: string;
+  readonly tenant: string;
+  readonly sessionId: string;
+  readonly tool: string;
+  /** A stage of the journey, `gate`, `settle` or `call` (the end). */
+  readonly stage: string;
+  /** Such as `proceed`, `stop`, `suspend`, `retry`, or the outcome's kind at the end. */
+  readonly what: string;
+  /** One line for people. */
+  readonly note: string;
+  /** A look-up that the runtime makes for another call. */
+  readonly isInside: boolean;
+  readonly atMs: number;
+}

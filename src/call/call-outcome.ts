@@ -1,0 +1,47 @@
+import { parseOwnJson } from "../base/own-json.ts";
+import type { Answer } from "../domain/outcome.ts";
+import type { Credential } from "../domain/principal.ts";
+import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
+import type { Assembly } from "./assemble.ts";
+import { outcomeOf, pendingApproval, pendingExecution } from "./endings.ts";
+
+/** Where an earlier call of the tenant stands. Calls of other credentials' sessions look absent, except to an administrator. */
+export async function outcomeOfCall(
+  parts: Pick<Assembly, "runtime" | "desk">,
+  callId: string,
+  credential: Pick<Credential, "id" | "tenant" | "administers">,
+): Promise<Answer> {
+  const { runtime, desk } = parts;
+  const absent = (): ToolCallError => toolCallError("NOT_FOUND", `no call \`${callId.slice(0, 60)}\` here`);
+  const entries = await runtime.store.entries({ tenant: credential.tenant, callId, limit: 50 });
+  const first = entries.find((entry) => entry.kind === "call-intended" || entry.kind === "call-denied" || entry.kind === "call-parked");
+  if (first === undefined) throw absent();
+  const body = (
+    parseOwnJson(first.text) as {
+      body: { credentialId: string; tool: string; version?: string; traceId?: string; providerCallId?: string; tier?: string };
+    }
+  ).body;
+  if (body.credentialId !== credential.id && !credential.administers) throw absent();
+  const base = {
+    callId,
+    providerCallId: body.providerCallId ?? callId,
+    tool: body.tool,
+    version: body.version,
+    traceId: body.traceId,
+    sessionId: first.sessionId ?? "",
+  };
+  const settled = entries.some((entry) => entry.kind === "call-settled" || entry.kind === "call-denied");
+  if (settled) return { ...base, outcome: await runtime.recordedOutcome(credential.tenant, callId) };
+  const running = runtime.running.get(callId);
+  const approval = running === undefined ? await desk.ofCall(credential.tenant, callId) : undefined;
+  if (approval !== undefined) return { ...base, outcome: pendingApproval(approval) };
+  // The process of a read ended before its result was recorded: nothing happened, and nobody is carrying it out. On a shared store somebody may be.
+  if (running === undefined && body.tier === "read" && runtime.store.kind !== "postgres")
+    return {
+      ...base,
+      outcome: outcomeOf(
+        toolCallError("RESULT_WITHHELD", "the call was cut off before its result was recorded; make it again", { callId }),
+      ),
+    };
+  return { ...base, outcome: pendingExecution(callId, 1_000) };
+}

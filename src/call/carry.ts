@@ -1,0 +1,90 @@
+import type { Answer, Outcome } from "../domain/outcome.ts";
+import { toolCallError } from "../errors/tool-call-error.ts";
+import type { Json } from "../domain/json.ts";
+import { outcomeOf, pendingExecution } from "./endings.ts";
+import type { Runtime } from "./runtime.ts";
+import type { CallState, Purpose, StageName } from "./stage.ts";
+import { answerOf, newState, noTurn } from "./state.ts";
+import { callOf, type Carry } from "./turn.ts";
+
+/** Carries calls through the journey and answers whoever asked in time. */
+export interface Carrier {
+  readonly carry: Carry;
+  /** Carries a state and keeps it among the running ones until it ends. */
+  track(state: CallState, from?: StageName): Promise<Answer>;
+  inside(parent: CallState, request: { readonly tool: string; readonly arguments: Json; readonly purpose: Purpose }): Promise<Answer>;
+  within(running: Promise<Answer>, asker: CallState): Promise<Outcome>;
+  /** Waits until accepted calls have ended, at most `drainMs`. */
+  drain(drainMs: number): Promise<void>;
+}
+
+/** The carrier of one box. `journey` is the pipeline. */
+export function createCarrier(
+  runtime: Runtime,
+  journey: (state: CallState, from?: StageName) => Promise<Answer>,
+  isClosing: () => boolean,
+): Carrier {
+  async function untilEnded(state: CallState, from: StageName | undefined): Promise<Answer> {
+    try {
+      return await journey(state, from);
+    } finally {
+      runtime.running.delete(state.callId);
+    }
+  }
+
+  function track(state: CallState, from?: StageName): Promise<Answer> {
+    const answer = untilEnded(state, from);
+    runtime.running.set(state.callId, answer);
+    return answer;
+  }
+
+  /** A race, not only a signal: the caller is answered at the deadline whatever the tool does; the call itself goes on and is settled. */
+  function inTime(state: CallState, running: Promise<Answer>): Promise<Answer> {
+    const replyMs = state.registered?.tool.timeouts.replyMs ?? runtime.limits.replyDeadlineMs;
+    return new Promise((resolve, reject) => {
+      const timer = runtime.resilience.wheel.schedule(runtime.clock.monotonic() + replyMs, {
+        expire: () => resolve(answerOf(state, pendingExecution(state.standsFor ?? state.callId, 1_000))),
+      });
+      const inTimeAnswer = (answer: Answer): void => {
+        runtime.resilience.wheel.cancel(timer);
+        resolve(answer);
+      };
+      running.then(inTimeAnswer, (cause: unknown) => {
+        runtime.resilience.wheel.cancel(timer);
+        reject(cause instanceof Error ? cause : new Error("the journey failed", { cause }));
+      });
+    });
+  }
+
+  return {
+    track,
+    carry(parts) {
+      const state = newState({ runtime, ...parts });
+      if (isClosing()) {
+        const error = toolCallError("SHUTTING_DOWN", "this process is stopping; try again elsewhere or later", { retryAfterMs: 1_000 });
+        return Promise.resolve(answerOf(state, outcomeOf(error)));
+      }
+      return inTime(state, track(state));
+    },
+    inside(parent, request) {
+      const call = callOf(runtime, { tool: request.tool, arguments: request.arguments });
+      const turn = { ...noTurn, traceId: parent.turn.traceId };
+      return track(newState({ runtime, session: parent.session, turn, call, parent: { callId: parent.callId, purpose: request.purpose } }));
+    },
+    async within(running, asker) {
+      const answer = await inTime(asker, running);
+      return answer.outcome;
+    },
+    async drain(drainMs) {
+      const running = [...runtime.running.values()];
+      if (running.length === 0) return;
+      await new Promise<void>((resolve) => {
+        const timer = runtime.clock.after(drainMs, resolve);
+        void Promise.allSettled(running).then(() => {
+          timer.cancel();
+          resolve();
+        });
+      });
+    },
+  };
+}

@@ -1,0 +1,78 @@
+import type { Failure, Fallback } from "../domain/tool.ts";
+import { runAttempts, type AttemptEvent } from "../resilience/execute-attempts.ts";
+import { proceed, type CallState, type Execution, type Verdict } from "./stage.ts";
+import { failureWords } from "./words.ts";
+
+/**
+ * Carries the call out through its connector, under an attempt timeout and an absolute deadline, with retries for what is safe to resend. Where
+ * nothing happened, the tool's fallback may answer instead; that is a call of its own.
+ */
+export async function execute(state: CallState): Promise<Verdict> {
+  const { runtime, registered, session, key, onProgress } = state;
+  const { tool, connector } = registered as NonNullable<typeof registered>;
+  const startedMs = runtime.clock.monotonic();
+  state.texts?.detach();
+  const looked = runtime.hasObservers;
+  const done = await runAttempts({
+    resilience: runtime.resilience,
+    tool,
+    connector,
+    args: state.args,
+    callId: state.callId,
+    key: key?.upstream ?? state.callId,
+    principal: session.principal,
+    sessionId: session.id,
+    secret: runtime.secret,
+    deadlineAtMonotonicMs: startedMs + tool.timeouts.executeMs,
+    isSafeToResend: tool.idempotency === "natural" || tool.idempotency === "key",
+    signal: state.signal,
+    // A progress message is the tool's words, and leaves no less searched for secrets than its result does.
+    onProgress: onProgress === undefined ? undefined : (message) => onProgress(runtime.redactText(message)),
+    onAttempt: looked ? (event) => noteAttempt(state, event) : undefined,
+    onLate: (late) => runtime.reportHandler(tool, "late", `attempt ${late.attempt} answered after it had been given up`),
+  });
+  state.attempts = done.attempts;
+  state.execution = done.result;
+  if (done.result.kind === "value" && done.result.warnings !== undefined) state.notices.push(...done.result.warnings);
+  if (done.result.kind === "failure" && done.effect === "none" && tool.fallback !== undefined && falls(done.result.failure)) {
+    state.execution = await fallBack(state, tool.fallback, done.result.failure);
+  }
+  state.executedMs = runtime.clock.monotonic() - startedMs;
+  return proceed;
+}
+
+function noteAttempt(state: CallState, event: AttemptEvent): void {
+  const { failure, attempt, retryInMs } = event;
+  if (failure === undefined) return;
+  const next = retryInMs === undefined ? "" : `; again in ${Math.round(retryInMs)} ms under the same key`;
+  state.runtime.observe(
+    state,
+    "execute",
+    "attempt",
+    `attempt ${attempt}: ${failureWords(state.runtime, failure.message)} (effect ${failure.effect})${next}`,
+  );
+}
+
+/** A refusal of the arguments is the model's to mend; only what is the tool's own trouble falls back. */
+function falls(failure: Failure): boolean {
+  return failure.kind !== "rejected" && failure.code !== "CANCELLED";
+}
+
+async function fallBack(state: CallState, fallback: Fallback, failure: Failure): Promise<Execution> {
+  const { runtime, registered } = state;
+  const { tool } = registered as NonNullable<typeof registered>;
+  state.notices.push(`\`${tool.name}\` could not answer (${failureWords(runtime, failure.message)}); this is its fallback, not its answer`);
+  switch (fallback.kind) {
+    case "value":
+      state.isFallback = true;
+      return { kind: "value", value: fallback.value };
+    case "unavailable":
+      return { kind: "failure", failure: { ...failure, message: fallback.message } };
+    case "tool": {
+      const answer = await runtime.callInside(state, { tool: fallback.tool, arguments: state.args, purpose: "fallback" });
+      if (answer.outcome.kind !== "completed") return { kind: "failure", failure };
+      state.isFallback = true;
+      return { kind: "value", value: answer.outcome.result.value ?? null };
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import { pathToFileURL } from "node:url";
+import type { Clock } from "../base/clock.ts";
+import { systemEnvironment, type Environment } from "../base/environment.ts";
+import type { Limits } from "../base/limits.ts";
+import { systemRandom } from "../base/random.ts";
+import type { Config, StoreConfig } from "../config/document.ts";
+import { httpConnector } from "../connectors/http.ts";
+import { mcpSource } from "../connectors/mcp/source.ts";
+import type { RegisteredTool } from "../domain/tool.ts";
+import { toolCallError } from "../errors/tool-call-error.ts";
+import { completeTool } from "../registry/complete.ts";
+import type { SignalboxOptions, SourceOptions } from "./options.ts";
+
+/** The options that a configuration file stands for. Modules are imported; their exports that `tool()` made are registered. */
+export async function optionsFromConfig(
+  config: Config,
+  clock: Clock,
+  environment: Environment = systemEnvironment(),
+): Promise<SignalboxOptions> {
+  return {
+    tools: [...httpTools(config, clock), ...(await moduleTools(config.modules))],
+    sources: mcpSources(config, clock, environment),
+    policy: config.policyRaw,
+    store: storeOf(config.store),
+    limits: changedLimits(config.limits),
+    anchors: config.anchors,
+    ...(config.keys !== undefined && { keys: config.keys }),
+  };
+}
+
+/** Nothing is started here: a box starts its sources, and closes them. */
+function mcpSources(config: Config, clock: Clock, environment: Environment): readonly SourceOptions[] {
+  const parts = { clock, random: systemRandom, limits: config.limits, environment };
+  return config.mcpSources.map(({ mcp, admit, allow, tier, tiers, isEgress, timeoutMs }) => ({
+    source: mcpSource(mcp, parts),
+    admit,
+    allow,
+    tier,
+    tiers,
+    isEgress,
+    ...(timeoutMs !== undefined && { timeoutMs }),
+  }));
+}
+
+function storeOf(store: StoreConfig): NonNullable<SignalboxOptions["store"]> {
+  if (store.kind === "memory") return "memory";
+  return store.kind === "sqlite" ? `sqlite:${store.path}` : (store.url as `postgres://${string}`);
+}
+
+function httpTools(config: Config, clock: Clock): RegisteredTool[] {
+  return config.sources.flatMap((source) =>
+    source.tools.map(({ parts, http }) => ({
+      tool: completeTool({ ...parts, source: source.name }, config.limits),
+      connector: httpConnector(http, { clock, limits: config.limits }),
+    })),
+  );
+}
+
+async function moduleTools(paths: readonly string[]): Promise<RegisteredTool[]> {
+  const found: RegisteredTool[] = [];
+  for (const path of paths) {
+    let exports: Record<string, unknown>;
+    try {
+      exports = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+    } catch (cause) {
+      throw toolCallError(
+        "CONFIG_INVALID",
+        `the module \`${path}\` under \`tools.modules\` cannot be loaded; run it with node to see why`,
+        { cause },
+      );
+    }
+    const tools = Object.values(exports)
+      .flatMap((value): readonly unknown[] => (Array.isArray(value) ? value : [value]))
+      .filter(isRegisteredTool);
+    if (tools.length === 0)
+      throw toolCallError("CONFIG_INVALID", `the module \`${path}\` exports no tool; export what \`tool({…})\` returns`);
+    found.push(...tools);
+  }
+  return found;
+}
+
+function isRegisteredTool(value: unknown): value is RegisteredTool {
+  return typeof value === "object" && value !== null && "tool" in value && "connector" in value;
+}
+
+function changedLimits(limits: Limits): Readonly<Record<string, unknown>> {
+  return { ...limits };
+}

@@ -1,0 +1,191 @@
+import { approvalKey } from "../approvals/approvals.ts";
+import { budgetRefusal, claimSessionBudget } from "../budget/holds.ts";
+import type { Json } from "../domain/json.ts";
+import { ToolCallError, toolCallError } from "../errors/tool-call-error.ts";
+import type { CommitResult, Operation, RowKey } from "../store/store.ts";
+import { stop, stopWith } from "./endings.ts";
+import { meaningKey, type KeyClaim, type KeyState, type MeaningClaim } from "./keys.ts";
+import { intendedEntry } from "./record.ts";
+import { proceed, type CallState, type Verdict } from "./stage.ts";
+
+/** What a claim of the gate guards, so that a refusal can be explained. */
+type Guard = "session" | "principal" | "key" | "meaning" | "approval" | "budget" | "none";
+
+interface Claims {
+  readonly operations: Operation[];
+  readonly guards: Guard[];
+}
+
+/**
+ * GATE: one transaction claims everything the call needs and writes its intent: session still open, no role revoked, key, meaning, approval, budget.
+ * If any part fails nothing is claimed and nothing is executed. A pure read claims without waiting for the disk.
+ */
+export async function gate(state: CallState): Promise<Verdict> {
+  const { runtime, registered } = state;
+  const { tool } = registered as NonNullable<typeof registered>;
+  const rateWaitMs = runtime.takeToolRate(state);
+  if (rateWaitMs > 0)
+    return stop("RATE_LIMITED", `\`${tool.name}\` takes ${tool.ratePerMinute} calls a minute; wait ${rateWaitMs} ms`, {
+      retryAfterMs: rateWaitMs,
+    });
+  const claims: Claims = { operations: [], guards: [] };
+  // Before the key: its claim says what is held, for whoever has to settle it if this process dies.
+  state.heldMicrosUsd = state.parent === undefined ? tool.costMicrosUsd : 0;
+  claimIdentity(state, claims);
+  if (tool.tier !== "read" || state.key?.isAddressable === true) claimKey(state, claims);
+  if (state.approval !== undefined) claimApproval(state, claims);
+  claimBudget(state, claims);
+  let result: CommitResult;
+  try {
+    const entry = intendedEntry(state);
+    result = await runtime.store.commit({
+      operations: claims.operations,
+      entries: [entry instanceof Promise ? await entry : entry],
+      wait: tool.tier === "read" ? "claimed" : "durable",
+    });
+  } catch (cause) {
+    return stopWith(unrecordedIntent(cause));
+  }
+  if (result.kind === "committed") {
+    state.isClaimed = true;
+    return proceed;
+  }
+  return explainRefusal(state, claims.guards[result.index] as Guard, claims.operations[result.index] as Operation);
+}
+
+/**
+ * Nothing was sent. Where the store cannot even say whether the intent was written, recovery may still find it and carry it out, so the caller is
+ * not told that nothing will happen.
+ */
+function unrecordedIntent(cause: unknown): ToolCallError {
+  if (cause instanceof ToolCallError && cause.effect === "unknown")
+    return toolCallError(
+      "LEDGER_UNAVAILABLE",
+      "nobody can say yet whether the intent was recorded; ask again under the same key, not a new one",
+      {
+        effect: "unknown",
+        isSafeToResend: true,
+        cause,
+      },
+    );
+  return toolCallError("LEDGER_UNAVAILABLE", "the intent could not be recorded, so nothing was done; try again later", { cause });
+}
+
+function push(claims: Claims, guard: Guard, operation: Operation): void {
+  claims.operations.push(operation);
+  claims.guards.push(guard);
+}
+
+function claimIdentity(state: CallState, claims: Claims): void {
+  const { session } = state;
+  push(claims, "session", { op: "expect", key: session.rowKey, version: session.rowVersion });
+  push(claims, "principal", { op: "expect", key: session.principalKey, version: session.principalVersion });
+}
+
+/** Row of the key as it stands while the call runs or waits. */
+export function keyClaim(
+  state: CallState,
+  keyState: KeyState,
+  extra: { readonly approvalId?: string; readonly deadlineMs: number },
+): KeyClaim {
+  const { registered, key, session } = state;
+  const { tool } = registered as NonNullable<typeof registered>;
+  // A call that wakes was repaired before it was parked; its key stays bound to the arguments as they were sent.
+  const own = state.keyRow?.body as unknown as KeyClaim | undefined;
+  return {
+    callId: state.callId,
+    sessionId: session.id,
+    tool: tool.name,
+    version: tool.version,
+    state: keyState,
+    requestDigest: own?.callId === state.callId ? own.requestDigest : state.requestDigest,
+    effectiveDigest: state.effectiveDigest,
+    upstream: (key as NonNullable<typeof key>).upstream,
+    isAddressable: (key as NonNullable<typeof key>).isAddressable,
+    approvalId: extra.approvalId ?? null,
+    heldMicrosUsd: state.heldMicrosUsd,
+    deadlineMs: extra.deadlineMs,
+  };
+}
+
+/** Row of the meaning beside it. */
+export function meaningClaim(state: CallState, keyState: KeyState): MeaningClaim {
+  return {
+    callId: state.callId,
+    state: keyState,
+    key: (state.key as NonNullable<typeof state.key>).row.key,
+    atMs: state.runtime.clock.now(),
+  };
+}
+
+/** Where this call's meaning is noted; undefined for calls that the duplicate guard does not watch. */
+export function meaningRowKey(state: CallState): RowKey | undefined {
+  const { registered, session } = state;
+  const { tool } = registered as NonNullable<typeof registered>;
+  if (tool.tier === "read" || tool.isRepeatable) return undefined;
+  return meaningKey(session.principal.tenant, session.id, tool.name, state.effectiveDigest);
+}
+
+function claimKey(state: CallState, claims: Claims): void {
+  const { registered, key, runtime } = state;
+  const { tool } = registered as NonNullable<typeof registered>;
+  const deadlineMs = runtime.clock.now() + tool.timeouts.executeMs;
+  const row = (key as NonNullable<typeof key>).row;
+  const put = { op: "put", key: row, body: keyClaim(state, "running", { deadlineMs }) as unknown as Json, dueMs: deadlineMs } as const;
+  push(claims, "key", { ...put, expect: state.keyRow?.version ?? "absent" });
+  const meaning = meaningRowKey(state);
+  if (meaning !== undefined) {
+    push(claims, "meaning", {
+      op: "put",
+      key: meaning,
+      body: meaningClaim(state, "running") as unknown as Json,
+      expect: state.meaningRow?.version ?? "absent",
+      dueMs: deadlineMs + runtime.limits.duplicateWindowMs,
+    });
+  }
+}
+
+function claimApproval(state: CallState, claims: Claims): void {
+  const { approval, version } = state.approval as NonNullable<CallState["approval"]>;
+  push(claims, "approval", {
+    op: "put",
+    key: approvalKey(approval.tenant, approval.id),
+    body: { ...approval, state: "used" } as unknown as Json,
+    expect: version,
+  });
+}
+
+function claimBudget(state: CallState, claims: Claims): void {
+  if (state.parent !== undefined) return;
+  const { session, registered, runtime } = state;
+  const { tool } = registered as NonNullable<typeof registered>;
+  const claim = claimSessionBudget({
+    tenant: session.principal.tenant,
+    sessionId: session.id,
+    budget: runtime.policy.sessionBudget,
+    costMicrosUsd: tool.costMicrosUsd,
+  });
+  state.heldMicrosUsd = claim.heldMicrosUsd;
+  for (const operation of claim.operations) push(claims, "budget", operation);
+}
+
+function explainRefusal(state: CallState, guard: Guard, operation: Operation): Verdict {
+  switch (guard) {
+    case "session":
+    case "principal":
+      return { kind: "again", from: "identify" };
+    case "key":
+    case "meaning":
+      return { kind: "again", from: "replay" };
+    case "approval":
+      return stop("APPROVAL_INVALID", "the approval was used or withdrawn meanwhile", {
+        ...(state.approval !== undefined && { approvalId: state.approval.approval.id }),
+      });
+    case "budget": {
+      const refusal = budgetRefusal(operation.key.key, state.runtime.policy.sessionBudget);
+      return stop("BUDGET_EXCEEDED", refusal.message, refusal.parts);
+    }
+    case "none":
+      return stop("INTERNAL", "something failed inside Signalbox; this is not a fault of your call");
+  }
+}

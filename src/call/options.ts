@@ -1,0 +1,66 @@
+import type { Clock } from "../base/clock.ts";
+import type { Random } from "../base/random.ts";
+import type { ToolSource } from "../domain/tool-source.ts";
+import type { RegisteredTool, Tier } from "../domain/tool.ts";
+import type { Anchor } from "../ledger/anchor.ts";
+import type { Keyring } from "../ledger/keyring.ts";
+import type { AdmissionPolicy } from "../registry/admission.ts";
+import type { Store } from "../store/store.ts";
+
+/** What a box is made of. Everything is checked at construction and all problems are reported together. */
+export interface SignalboxOptions {
+  /** Path of a `signalbox.yaml`; what is given beside it wins. */
+  readonly config?: string;
+  /** Tools defined in code, beside those of the configuration. */
+  readonly tools?: readonly RegisteredTool[];
+  /** Where tools come from that appear, change and disappear at run time. */
+  readonly sources?: readonly SourceOptions[];
+  /** Policy as data, in the shape of the configuration's `policy`. Default: nothing is granted. */
+  readonly policy?: unknown;
+  /**
+   * Where state lives: `memory` (nothing survives; tools beyond `reversible` are refused unless `allowUnsafeMemory`), `sqlite:<path>` (one
+   * long-lived process), `postgres://user@host/database` (several processes on one database; needs the package `pg`, and `keys`), or a store of your
+   * own. Default `memory`.
+   */
+  readonly store?: "memory" | `sqlite:${string}` | `postgres://${string}` | `postgresql://${string}` | Store;
+  /** Lets a memory store serve irreversible and privileged tools: their approvals and keys die with the process. Default false. */
+  readonly allowUnsafeMemory?: boolean;
+  /** Path of the key file, created if absent. Default: beside the SQLite file, `<path>.keys`; for PostgreSQL there is none. */
+  readonly keys?: string | Keyring;
+  /** Where checkpoints are anchored, so that a cut or rolled-back ledger is noticed. Default none. */
+  readonly anchors?: readonly Anchor[];
+  /** Changes to the table in docs/limits.md, by name. */
+  readonly limits?: Readonly<Record<string, unknown>>;
+  /** Where `secret://env/…` looks. Default: the process's environment. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Told of faults of ours and of handlers that hold the event loop; never of arguments, results or secrets. Default: nobody. */
+  readonly onTrouble?: (trouble: Trouble) => void;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+/** A source of tools, and what its operator says of them. What the source says of itself (hints, annotations) is never asked. */
+export interface SourceOptions {
+  readonly source: ToolSource;
+  /** What may be used without a review. Default `review`: nothing, not even at its first start. */
+  readonly admit?: AdmissionPolicy;
+  /** Globs over the source's own names of its tools; others are left out. Default `*`. */
+  readonly allow?: readonly string[];
+  /** Tier of its tools. Default `irreversible`. */
+  readonly tier?: Tier;
+  /** Tiers of single tools by glob over the source's own names; the first that fits counts. */
+  readonly tiers?: readonly (readonly [glob: string, tier: Tier])[];
+  /** The arguments leave for the outside. Default false. */
+  readonly isEgress?: boolean;
+  /** Time of one attempt. Default `attemptTimeoutMs`. */
+  readonly timeoutMs?: number;
+}
+
+/** Something an operator should know. */
+export interface Trouble {
+  /** `fault`: ours; `handler`: a tool's code misbehaves; `ledger`: anchoring lags; `source`: a source is down, or its tools wait for review. */
+  readonly kind: "fault" | "handler" | "ledger" | "source";
+  readonly where: string;
+  readonly note: string;
+  readonly cause?: unknown;
+}

@@ -1,0 +1,219 @@
+import { canonicalJson } from "../base/canonical-json.ts";
+import { parseOwnJson } from "../base/own-json.ts";
+import { settleSessionBudget } from "../budget/holds.ts";
+import type { Json } from "../domain/json.ts";
+import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
+import { callSettled, type CallBody } from "../ledger/entries.ts";
+import type { SealedValues } from "../ledger/vault.ts";
+import type { Operation, Row, RowKey, Unit } from "../store/store.ts";
+import type { UnknownCall, UnknownResolution } from "./box.ts";
+import { keyRowOf, meaningKey, type KeyClaim, type MeaningClaim } from "./keys.ts";
+import type { Recovery } from "./recovery.ts";
+import type { Runtime } from "./runtime.ts";
+import type { Sessions } from "./sessions.ts";
+
+/**
+ * Calls that ended `unknown` and that only a person can settle: their reply was lost, and their tool can neither be sent again nor looked up. The
+ * person looks at the system itself and says whether it happened. That is an entry of its own in the call's trail; what was recorded before stays.
+ */
+
+const attemptsMax = 10;
+const scanRows = 200;
+/** Pages of keys that one listing reads before it hands on to the next. */
+const pagesMax = 50;
+
+/** What the functions here work with. */
+export interface UnknownParts {
+  readonly runtime: Runtime;
+  readonly sessions: Sessions;
+  readonly recovery: Recovery;
+}
+
+/** Calls of a tenant whose claim is `unknown`, in key order. `next` is there when there may be more, also after a page that is empty. */
+export async function listUnknown(
+  { runtime }: Pick<UnknownParts, "runtime">,
+  { tenant, after, limit }: { readonly tenant: string; readonly after?: string | undefined; readonly limit: number },
+): Promise<{ readonly calls: readonly UnknownCall[]; readonly next: string | undefined }> {
+  const calls: UnknownCall[] = [];
+  let last = after;
+  for (let page = 0; page < pagesMax; page += 1) {
+    const rows = await runtime.store.scan({ space: "key", tenant, ...(last !== undefined && { after: last }), limit: scanRows });
+    for (const row of rows) {
+      last = row.key;
+      if (claimOf(row).state === "unknown") calls.push(unknownCall(row));
+      if (calls.length === limit) return { calls, next: last };
+    }
+    if (rows.length < scanRows) return { calls, next: undefined };
+  }
+  return { calls, next: last };
+}
+
+function unknownCall(row: Row): UnknownCall {
+  const { callId, sessionId, tool, version, deadlineMs } = claimOf(row);
+  return { callId, sessionId, tool, version, sinceMs: deadlineMs, nextLookMs: row.dueMs };
+}
+
+/**
+ * Settles an unknown call by what a person found out. It happened: completed, with an empty result that says so, and whoever asks again under its
+ * key is answered the same. It did not: failed without an effect, and key and meaning are free for another attempt.
+ *
+ * @throws ToolCallError `NOT_FOUND` for a call that the tenant does not have, `REQUEST_INVALID` for one that is not unknown (any more), or that is
+ * being looked into at this moment.
+ */
+export async function resolveUnknown(parts: UnknownParts, callId: string, resolution: UnknownResolution): Promise<void> {
+  checkResolution(resolution, parts.runtime.limits.reasoningCharsMax);
+  const work = parts.recovery.apart(callId, () => settle(parts, callId, resolution));
+  if (work === undefined)
+    throw toolCallError("REQUEST_INVALID", `the runtime is looking into \`${shown(callId)}\` at this moment; ask for its outcome`);
+  await work;
+}
+
+function checkResolution({ by, note }: UnknownResolution, noteCharsMax: number): void {
+  if (by === "") throw toolCallError("REQUEST_INVALID", "say who found it out, in `by`");
+  if (note.trim() === "" || note.length > noteCharsMax || !note.isWellFormed())
+    throw toolCallError("REQUEST_INVALID", `say in \`note\` how you found out, in 1 to ${noteCharsMax} characters`);
+}
+
+async function settle(parts: UnknownParts, callId: string, resolution: UnknownResolution): Promise<void> {
+  const { runtime } = parts;
+  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+    const row = await unknownRow(runtime, resolution.tenant, callId);
+    if (!resolution.happened) refuseEarlyNo(runtime, claimOf(row));
+    const result = await runtime.store.commit(await resolvingUnit(parts, row, resolution));
+    // Refused: another process, or a call of the same meaning, changed a row meanwhile. What stands there now is looked at again.
+    if (result.kind === "committed") return;
+  }
+  throw toolCallError("INTERNAL", "the call could not be settled: its claims keep changing; try again");
+}
+
+/** Nobody can know that it did not happen while the lost attempt may still arrive. */
+function refuseEarlyNo({ clock, limits }: Runtime, { callId, deadlineMs }: KeyClaim): void {
+  const waitMs = deadlineMs + limits.reconcileSettleMs - clock.now();
+  if (waitMs <= 0) return;
+  const message = `the lost attempt of \`${shown(callId)}\` may still arrive for ${Math.ceil(waitMs / 1_000)} s; look again after that`;
+  throw toolCallError("REQUEST_INVALID", message, { retryAfterMs: waitMs });
+}
+
+/** The claim of an unknown call, from its intent. */
+async function unknownRow(runtime: Runtime, tenant: string, callId: string): Promise<Row> {
+  const row = (await claimByIntent(runtime, tenant, callId)) ?? (await claimByScan(runtime, tenant, callId));
+  const state = row === undefined ? undefined : claimOf(row).state;
+  if (row !== undefined && state === "unknown") return row;
+  const [entry] = await runtime.store.entries({ tenant, callId, limit: 1 });
+  throw entry === undefined && row === undefined ? absent(callId) : notUnknown(callId);
+}
+
+function absent(callId: string): ToolCallError {
+  return toolCallError("NOT_FOUND", `no call \`${shown(callId)}\` here`);
+}
+
+function notUnknown(callId: string): ToolCallError {
+  return toolCallError("REQUEST_INVALID", `\`${shown(callId)}\` is not unknown, so nothing is left to settle; ask for its outcome`);
+}
+
+async function claimByIntent(runtime: Runtime, tenant: string, callId: string): Promise<Row | undefined> {
+  const [entry] = await runtime.store.entries({ tenant, callId, kind: "call-intended", limit: 1 });
+  if (entry === undefined) return undefined;
+  const { user, tool, key } = (parseOwnJson(entry.text) as { readonly body: CallBody }).body;
+  const own: RowKey = { space: "key", tenant, key: callId };
+  const rows = await runtime.store.read(key === undefined ? [own] : [own, keyRowOf({ tenant, user, tool, text: key })]);
+  return rows.find((row) => row !== undefined && claimOf(row).callId === callId);
+}
+
+/** The intent may be gone: retention drops entries however old the question is. */
+async function claimByScan(runtime: Runtime, tenant: string, callId: string): Promise<Row | undefined> {
+  let after: string | undefined;
+  do {
+    const rows = await runtime.store.scan({ space: "key", tenant, ...(after !== undefined && { after }), limit: scanRows });
+    const found = rows.find((row) => claimOf(row).callId === callId);
+    if (found !== undefined) return found;
+    after = rows.length < scanRows ? undefined : rows.at(-1)?.key;
+  } while (after !== undefined);
+  return undefined;
+}
+
+async function resolvingUnit(parts: UnknownParts, row: Row, resolution: UnknownResolution): Promise<Unit> {
+  const { runtime, sessions } = parts;
+  const { tenant } = row;
+  const claim = claimOf(row);
+  const { happened, by } = resolution;
+  const [session, [meaning]] = await Promise.all([
+    sessions.find(claim.sessionId, tenant),
+    runtime.store.read([meaningKey(tenant, claim.sessionId, claim.tool, claim.effectiveDigest)]),
+  ]);
+  const subject = session?.dataSubject;
+  await runtime.vault.prepare(tenant, subject);
+  const values = sealed(runtime, { tenant, callId: claim.callId, subject, resolution });
+  const nowMs = runtime.clock.now();
+  const operations: Operation[] = [keyOperation(runtime, row, happened), ...meaningOperations(runtime, { row, meaning, happened })];
+  operations.push({ op: "delete", key: { space: "parked", tenant, key: claim.callId } });
+  if (!happened) operations.push(...releasedCost(runtime, tenant, claim));
+  const entry = callSettled({
+    place: { tenant, callId: claim.callId, sessionId: claim.sessionId, atMs: nowMs },
+    tool: claim.tool,
+    version: claim.version,
+    outcome: happened ? "completed" : "failed",
+    effect: happened ? "applied" : "none",
+    code: happened ? undefined : "TOOL_FAILED",
+    attemptsCount: 0,
+    durationMs: 0,
+    asOfMs: happened ? nowMs : undefined,
+    resolvedBy: by,
+    values,
+  });
+  return { operations, entries: [entry] };
+}
+
+/** What the model reads, and the note of the person: it may tell of people, so it lies beside the entry and can be erased with the rest. */
+function sealed(
+  runtime: Runtime,
+  {
+    tenant,
+    callId,
+    subject,
+    resolution,
+  }: { readonly tenant: string; readonly callId: string; readonly subject: string | undefined; readonly resolution: UnknownResolution },
+): SealedValues {
+  const note = canonicalJson(resolution.note);
+  const place = { tenant, kind: "call-settled", callId, subject };
+  if (resolution.happened) {
+    const notices = ["the reply was lost; a person has looked and found that it happened, so do not repeat it"];
+    return runtime.vault.sealValues(place, { result: "null", words: canonicalJson({ notices }), note });
+  }
+  const message = "the reply was lost; a person has looked and found that it did not happen, so it may be called again";
+  return runtime.vault.sealValues(place, { words: canonicalJson({ message, retry: "later" }), note });
+}
+
+function keyOperation({ clock, limits }: Runtime, row: Row, happened: boolean): Operation {
+  const claim = claimOf(row);
+  if (!happened || !claim.isAddressable) return { op: "delete", key: row, expect: row.version };
+  const nowMs = clock.now();
+  const body: KeyClaim = { ...claim, state: "completed", deadlineMs: nowMs };
+  return { op: "put", key: row, body: body as unknown as Json, expect: row.version, dueMs: nowMs + limits.keyRetentionMs };
+}
+
+/** The meaning may be another call's by now; then it is left alone. */
+function meaningOperations(
+  { clock, limits }: Runtime,
+  { row, meaning, happened }: { readonly row: Row; readonly meaning: Row | undefined; readonly happened: boolean },
+): readonly Operation[] {
+  const noted = meaning?.body as unknown as MeaningClaim | undefined;
+  if (meaning === undefined || noted?.callId !== claimOf(row).callId) return [];
+  if (!happened) return [{ op: "delete", key: meaning, expect: meaning.version }];
+  const nowMs = clock.now();
+  const body: MeaningClaim = { ...noted, state: "completed", atMs: nowMs };
+  return [{ op: "put", key: meaning, body: body as unknown as Json, expect: meaning.version, dueMs: nowMs + limits.duplicateWindowMs }];
+}
+
+function releasedCost(runtime: Runtime, tenant: string, { sessionId, heldMicrosUsd }: KeyClaim): readonly Operation[] {
+  const budget = runtime.policy.sessionBudget;
+  return settleSessionBudget({ tenant, sessionId, budget, heldMicrosUsd, executionMs: 0, isCostReleased: true });
+}
+
+function claimOf(row: Row): KeyClaim {
+  return row.body as unknown as KeyClaim;
+}
+
+function shown(callId: string): string {
+  return callId.slice(0, 60);
+}

@@ -1,0 +1,179 @@
+import { assert } from "../base/assert.ts";
+import { settleSessionBudget } from "../budget/holds.ts";
+import type { Json } from "../domain/json.ts";
+import type { Outcome } from "../domain/outcome.ts";
+import { codes, type ErrorCode } from "../errors/codes.ts";
+import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
+import type { Failure } from "../domain/tool.ts";
+import type { Operation } from "../store/store.ts";
+import { outcomeOf } from "./endings.ts";
+import { keyClaim, meaningClaim, meaningRowKey } from "./gate.ts";
+import type { KeyState } from "./keys.ts";
+import type { Ended } from "./outcome-record.ts";
+import { settledEntry } from "./record.ts";
+import type { CallState, Verdict } from "./stage.ts";
+import { failureWords } from "./words.ts";
+
+/**
+ * SETTLE: one transaction writes the outcome and resolves every claim of the gate. If it cannot be written, the result of a read is withheld (its
+ * label would not be durable), and a write says that it was applied but could not be recorded.
+ */
+export async function settle(state: CallState): Promise<Verdict> {
+  const outcome = settledOutcome(state);
+  try {
+    const result = await state.runtime.store.commit({
+      operations: settleOperations(state, outcome),
+      entries: [settledEntry(state, outcome)],
+    });
+    assert(result.kind === "committed", "a settle expects nothing, so nothing can refuse it");
+  } catch (cause) {
+    state.runtime.reportFault("settle", cause);
+    return { kind: "stop", outcome: unrecorded(state, outcome, cause) };
+  }
+  return { kind: "stop", outcome };
+}
+
+function settledOutcome(state: CallState): Ended {
+  const { execution, registered, shaped } = state;
+  const { tool } = registered as NonNullable<typeof registered>;
+  if (execution?.kind === "value" && shaped !== undefined) {
+    return {
+      kind: "completed",
+      result: shaped,
+      effect: tool.tier === "read" || state.isFallback ? "none" : "applied",
+      notices: state.notices,
+      isReplay: false,
+      isFallback: state.isFallback,
+    };
+  }
+  const failure: Failure =
+    execution?.kind === "failure"
+      ? execution.failure
+      : { kind: "failed", code: "INTERNAL", effect: "unknown", message: "something failed inside Signalbox" };
+  return outcomeOf(failureError(state, failure)) as Ended;
+}
+
+/** A failure of a tool as an error, with the code that its kind and effect allow. */
+function failureError(state: CallState, failure: Failure): ToolCallError {
+  const { registered, runtime, callId } = state;
+  const { tool } = registered as NonNullable<typeof registered>;
+  const caution = failure.effect === "unknown" ? "; it may have happened, so do not call it again before its outcome is known" : "";
+  return toolCallError(codeOf(failure), `${failureWords(runtime, failure.message)}${caution}`, {
+    effect: failure.effect,
+    isSafeToResend: tool.idempotency !== "none",
+    retryAfterMs: failure.retryAfterMs,
+    detail: failure.detail === undefined ? undefined : runtime.redactText(failure.detail),
+    cause: failure.cause,
+    callId,
+  });
+}
+
+function codeOf(failure: Failure): ErrorCode {
+  const wanted = failure.code ?? codeByKind[failure.kind];
+  const allowed: readonly string[] = codes[wanted].effects;
+  return allowed.includes(failure.effect) ? wanted : "TOOL_FAILED";
+}
+
+const codeByKind = {
+  timeout: "TOOL_TIMEOUT",
+  unavailable: "TOOL_UNAVAILABLE",
+  "rate-limited": "TOOL_UNAVAILABLE",
+  rejected: "TOOL_REFUSED",
+  failed: "TOOL_FAILED",
+} as const satisfies Record<Failure["kind"], ErrorCode>;
+
+/** Operations that resolve what the gate claimed, for the outcome at hand. */
+function settleOperations(state: CallState, outcome: Ended): readonly Operation[] {
+  const { registered, runtime, session, key } = state;
+  const { tool } = registered as NonNullable<typeof registered>;
+  const { tenant } = session.principal;
+  const operations: Operation[] = [];
+  const effect = outcome.kind === "completed" ? outcome.effect : outcome.error.effect;
+  const keyState: KeyState = outcome.kind === "completed" ? "completed" : outcome.kind === "unknown" ? "unknown" : "failed";
+  const nowMs = runtime.clock.now();
+  if (key !== undefined && (tool.tier !== "read" || key.isAddressable)) {
+    // Nothing happened: the key is free again, so that the same call may be made under it.
+    const isFree = keyState === "failed" && effect === "none";
+    const isForgotten = isFree || (!key.isAddressable && keyState !== "unknown");
+    if (isForgotten) operations.push({ op: "delete", key: key.row });
+    else operations.push(keySettled(state, keyState, nowMs));
+    const meaning = meaningRowKey(state);
+    if (meaning !== undefined) {
+      if (isFree) operations.push({ op: "delete", key: meaning });
+      else
+        operations.push({
+          op: "put",
+          key: meaning,
+          body: meaningClaim(state, keyState) as unknown as Json,
+          dueMs: nowMs + (keyState === "unknown" ? runtime.limits.keyRetentionMs : runtime.limits.duplicateWindowMs),
+        });
+    }
+  }
+  if (state.parent === undefined) {
+    operations.push(
+      ...settleSessionBudget({
+        tenant,
+        sessionId: session.id,
+        budget: runtime.policy.sessionBudget,
+        heldMicrosUsd: state.heldMicrosUsd,
+        executionMs: state.executedMs,
+        isCostReleased: effect === "none" && outcome.kind !== "completed",
+      }),
+    );
+  }
+  // A recovered call may have been parked before its process died.
+  if (state.approval !== undefined || state.isRecovered)
+    operations.push({ op: "delete", key: { space: "parked", tenant, key: state.callId } });
+  if (state.handle !== undefined) operations.push(handlePut(state, state.handle.id, nowMs));
+  return operations;
+}
+
+function keySettled(state: CallState, keyState: KeyState, nowMs: number): Operation {
+  const { runtime, key, registered } = state;
+  const { tool } = registered as NonNullable<typeof registered>;
+  // A lost attempt may still arrive until then; an unknown outcome is looked into again when that is over, a known one is forgotten in the end.
+  const deadlineMs = keyState === "unknown" ? Math.max(nowMs, state.startedAtMs + tool.timeouts.executeMs) : nowMs;
+  return {
+    op: "put",
+    key: (key as NonNullable<typeof key>).row,
+    body: keyClaim(state, keyState, { deadlineMs }) as unknown as Json,
+    dueMs: keyState === "unknown" ? deadlineMs + runtime.limits.reconcileSettleMs : nowMs + runtime.limits.keyRetentionMs,
+  };
+}
+
+function handlePut(state: CallState, id: string, nowMs: number): Operation {
+  const { runtime, session, registered } = state;
+  const { tool } = registered as NonNullable<typeof registered>;
+  return {
+    op: "put",
+    key: { space: "handle", tenant: session.principal.tenant, key: id },
+    body: {
+      callId: state.callId,
+      sessionId: session.id,
+      tool: `${tool.name}@${tool.version}`,
+      expiresAtMs: nowMs + runtime.limits.handleExpiryMs,
+    },
+    dueMs: nowMs + runtime.limits.handleExpiryMs,
+  };
+}
+
+function unrecorded(state: CallState, outcome: Ended, cause: unknown): Outcome {
+  const { registered, callId } = state;
+  const { tool } = registered as NonNullable<typeof registered>;
+  const effect = outcome.kind === "completed" ? outcome.effect : outcome.error.effect;
+  if (tool.tier === "read" || effect === "none")
+    return outcomeOf(
+      toolCallError("RESULT_WITHHELD", "the result could not be recorded and is withheld; try again later", { cause, callId }),
+    );
+  return outcomeOf(
+    toolCallError(
+      "LEDGER_UNAVAILABLE",
+      `the call was made, but its outcome could not be recorded; do not repeat it, ask a person about \`${callId}\``,
+      {
+        effect,
+        cause,
+        callId,
+      },
+    ),
+  );
+}

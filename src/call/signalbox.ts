@@ -1,0 +1,180 @@
+import { systemEnvironment } from "../base/environment.ts";
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { systemClock } from "../base/clock.ts";
+import { loadConfig } from "../config/load.ts";
+import { renderProblems } from "../config/problem.ts";
+import type { Credential } from "../domain/principal.ts";
+import { toolCallError } from "../errors/tool-call-error.ts";
+import { retainSince } from "../ledger/retention.ts";
+import { auditView } from "../ledger/audit-view.ts";
+import { trail } from "../ledger/trail.ts";
+import { assemble, type Assembly } from "./assemble.ts";
+import { outcomeOfCall } from "./call-outcome.ts";
+import { policyInForce, putInForce } from "./policy-in-force.ts";
+import type { BoxSession, JourneyEvent, Signalbox } from "./box.ts";
+import { optionsFromConfig } from "./from-config.ts";
+import { readHandle } from "./handles.ts";
+import type { SignalboxOptions } from "./options.ts";
+import { listUnknown, resolveUnknown } from "./resolve-unknown.ts";
+import type { LiveSession } from "./runtime.ts";
+import { boxSession } from "./turn.ts";
+
+/** The credential of code that uses the library in its own process: it acts for every role, and its word on what the user said is believed. */
+export function libraryCredential(tenant: string): Credential {
+  return { id: "library", tenant, actsFor: ["*"], approves: [], administers: false, words: "attested", authenticatedAtMs: undefined };
+}
+
+/**
+ * Makes a box and brings it up: opens the store, continues the ledger, puts the policy in force, settles what an earlier process left open.
+ *
+ * @throws ToolCallError `CONFIG_INVALID` with every problem of tools, policy and limits at once.
+ */
+export async function createSignalbox(options: SignalboxOptions = {}): Promise<Signalbox> {
+  const parts = await assemble(options.config === undefined ? options : await withConfig(options, options.config));
+  const box = boxOf(parts);
+  // What is found open may be a call of a source's tool.
+  await parts.toolSources.start();
+  await parts.upkeep.start();
+  return box;
+}
+
+/** The file's settings, with what the code says beside it winning; tools of both are there. */
+async function withConfig(options: SignalboxOptions, path: string): Promise<SignalboxOptions> {
+  const environment = options.environment ?? systemEnvironment();
+  const loaded = await loadConfig({ path: resolve(path) }, { environment, readFile: (file) => readFile(file, "utf8") });
+  if ("problems" in loaded)
+    throw toolCallError("CONFIG_INVALID", `\`${path}\` is not valid:\n${renderProblems(loaded.problems, loaded.texts)}`);
+  const fromFile = await optionsFromConfig(loaded.config, options.clock ?? systemClock);
+  return {
+    ...fromFile,
+    ...options,
+    tools: [...(fromFile.tools ?? []), ...(options.tools ?? [])],
+    sources: [...(fromFile.sources ?? []), ...(options.sources ?? [])],
+  };
+}
+
+function sourcesOf({ toolSources }: Assembly, refuseWhenClosing: () => void): Signalbox["sources"] {
+  return {
+    list: () => toolSources.sources(),
+    pins: () => toolSources.pins(),
+    async admit(request) {
+      refuseWhenClosing();
+      return await toolSources.admit(request);
+    },
+  };
+}
+
+type Operations = Pick<
+  Signalbox,
+  | "tools"
+  | "sources"
+  | "store"
+  | "trail"
+  | "auditView"
+  | "unknownCalls"
+  | "resolveUnknown"
+  | "activatePolicy"
+  | "recover"
+  | "checkpoint"
+  | "erase"
+  | "retain"
+  | "stopSession"
+  | "revokeRoles"
+  | "health"
+  | "observe"
+>;
+
+/** What operators and auditors do with a box. */
+function operationsOf(parts: Assembly, refuseWhenClosing: () => void): Operations {
+  const { runtime, sessions } = parts;
+  return {
+    tools: () => runtime.registry.listVersions(() => true).map((registered) => registered.tool),
+    sources: sourcesOf(parts, refuseWhenClosing),
+    store: runtime.store,
+    trail: (query) => trail(runtime.store, runtime.vault, query),
+    auditView: (query) => auditView(runtime.store, runtime.vault, query),
+    unknownCalls: (query) => listUnknown(parts, query),
+    async resolveUnknown(callId, resolution) {
+      refuseWhenClosing();
+      await resolveUnknown(parts, callId, resolution);
+      return await outcomeOfCall(parts, callId, { id: resolution.by, tenant: resolution.tenant, administers: true });
+    },
+    async activatePolicy(policy, by) {
+      const next = policyInForce(policy, runtime.limits);
+      await putInForce(runtime, next, by);
+      return { version: next.engine.version };
+    },
+    recover: () => parts.upkeep.sweep(true),
+    async checkpoint() {
+      await parts.checkpointer.tick();
+    },
+    async erase({ tenant, dataSubject, by }) {
+      const erased =
+        dataSubject === undefined
+          ? await runtime.vault.eraseTenant({ tenant, by })
+          : await runtime.vault.eraseSubject({ tenant, subject: dataSubject, by });
+      return erased.keyIds.length;
+    },
+    async retain(retention) {
+      const segments = await retainSince(
+        { store: runtime.store, keyring: parts.keyring, clock: runtime.clock, limits: runtime.limits },
+        retention,
+      );
+      return segments.reduce((sum, segment) => sum + segment.entries, 0);
+    },
+    stopSession: (sessionId, tenant, reason, by = "operator") => sessions.stop(sessionId, tenant, reason, by),
+    revokeRoles: (revocation) => sessions.revoke(revocation),
+    health: () => ({
+      ready: !parts.isClosing(),
+      store: runtime.store.kind,
+      policyVersion: runtime.policy.engine.version,
+      callsRunning: runtime.running.size,
+      problems: parts.checkpointer.problems(),
+    }),
+    observe(observer: (event: JourneyEvent) => void) {
+      parts.observers.add(observer);
+      return () => parts.observers.delete(observer);
+    },
+  };
+}
+
+function boxOf(parts: Assembly): Signalbox {
+  const { runtime, sessions, desk } = parts;
+  const open = (live: LiveSession): BoxSession =>
+    boxSession(runtime, live as Parameters<typeof boxSession>[1], (call) => parts.carrier.carry(call));
+
+  async function resume(sessionId: string, credential: Credential): Promise<BoxSession> {
+    const live = await sessions.find(sessionId, credential.tenant);
+    if (live === undefined || live.credentialId !== credential.id)
+      throw toolCallError("SESSION_UNKNOWN", "no such session for this credential; open one first");
+    return open(live);
+  }
+
+  function refuseWhenClosing(): void {
+    if (parts.isClosing())
+      throw toolCallError("SHUTTING_DOWN", "this process is stopping; try again elsewhere or later", { retryAfterMs: 1_000 });
+  }
+
+  return {
+    async session(wanted) {
+      refuseWhenClosing();
+      return open(await sessions.open(wanted, wanted.credential ?? libraryCredential(wanted.tenant)));
+    },
+    resume,
+    outcome: (callId, credential) => outcomeOfCall(parts, callId, credential),
+    readHandle: (handle, session, page) => readHandle(runtime, handle, session, page),
+    approvals: {
+      list: (query) => desk.list(query),
+      get: (id, tenant) => desk.get(id, tenant),
+      arguments: (id, tenant) => desk.arguments(id, tenant),
+      async decide(id, decision, credential) {
+        refuseWhenClosing();
+        return await desk.decide(id, decision, credential);
+      },
+    },
+    ...operationsOf(parts, refuseWhenClosing),
+    close: () => parts.close(),
+    [Symbol.asyncDispose]: () => parts.close(),
+  };
+}

@@ -1,0 +1,103 @@
+import type { Approval } from "../domain/approval.ts";
+import type { Decision } from "../domain/decision.ts";
+import type { Json, JsonObject } from "../domain/json.ts";
+import type { Outcome, ShapedResult } from "../domain/outcome.ts";
+import type { TurnFacts } from "../domain/principal.ts";
+import type { ToolCall } from "../domain/tool-call.ts";
+import type { Failure, RegisteredTool } from "../domain/tool.ts";
+import type { Row } from "../store/store.ts";
+import type { ArgumentTexts } from "./argument-texts.ts";
+import type { CallKey } from "./keys.ts";
+import type { LiveSession, Runtime } from "./runtime.ts";
+
+/** What a stage says: go on, end with an outcome, wait for a person, or judge again because what it relied on changed meanwhile. */
+export type Verdict =
+  | { readonly kind: "again"; readonly from: "identify" | "replay" }
+  | { readonly kind: "proceed" }
+  | { readonly kind: "stop"; readonly outcome: Outcome }
+  | { readonly kind: "suspend"; readonly decision: Decision };
+
+/** A verdict after which no other stage runs, or an earlier one again. */
+export type Ending = Exclude<Verdict, { kind: "proceed" | "suspend" }>;
+
+/** The one value that most stages return. */
+export const proceed: Verdict = { kind: "proceed" };
+
+/** One stage of the journey. Never throws for anything a caller, a model, a tool or a policy did. */
+export interface Stage {
+  readonly name: StageName;
+  readonly run: (state: CallState) => Verdict | Promise<Verdict>;
+}
+
+/** The stages in order. Their order is a security property; `pipeline.test.ts` asserts it. */
+export type StageName =
+  | "decode"
+  | "identify"
+  | "throttle"
+  | "resolve"
+  | "validate"
+  | "replay"
+  | "authorize"
+  | "deduplicate"
+  | "approve"
+  | "gate"
+  | "execute"
+  | "verify"
+  | "shape"
+  | "settle";
+
+/** Why a call is made that no model asked for: it has a parent, and its tool must be a read. */
+export type Purpose = "fact" | "reconcile" | "fallback";
+
+/** What execution brought, before it is settled. */
+export type Execution = { readonly kind: "value"; readonly value: unknown } | { readonly kind: "failure"; readonly failure: Failure };
+
+/** Everything known of one call while it travels. Each stage adds to it; nothing is ever taken back. */
+export interface CallState {
+  readonly runtime: Runtime;
+  readonly session: LiveSession;
+  readonly turn: TurnFacts;
+  readonly call: ToolCall;
+  readonly callId: string;
+  readonly startedAtMs: number;
+  readonly startedMonotonicMs: number;
+  readonly signal: AbortSignal | undefined;
+  /** Who listens to the tool's progress. */
+  readonly onProgress: ((message: string) => void) | undefined;
+  readonly parent: { readonly callId: string; readonly purpose: Purpose } | undefined;
+  /** The given approval under which a parked call wakes. */
+  readonly approval: { readonly approval: Approval; readonly version: number } | undefined;
+
+  // Filled on the way.
+  registered: RegisteredTool | undefined;
+  args: JsonObject;
+  /** Canonical text and digests of the arguments, once they are valid. */
+  texts: ArgumentTexts | undefined;
+  /** Digest of the arguments as sent; empty until they are valid. */
+  readonly requestDigest: string;
+  /** Digest of the arguments as they will run; empty until they are valid. */
+  readonly effectiveDigest: string;
+  repairs: readonly { readonly path: string; readonly kind: string }[];
+  notices: string[];
+  key: CallKey | undefined;
+  /** The earlier call whose outcome this one is given, since its key or meaning was used before. */
+  standsFor: string | undefined;
+  keyRow: Row | undefined;
+  meaningRow: Row | undefined;
+  facts: Readonly<Record<string, Json>>;
+  decision: Decision | undefined;
+  /** The gate's transaction holds: from here on the call must be settled. */
+  isClaimed: boolean;
+  heldMicrosUsd: number;
+  executedMs: number;
+  attempts: number;
+  /** Settled by recovery, after the process that made the call was gone. */
+  isRecovered: boolean;
+  execution: Execution | undefined;
+  isFallback: boolean;
+  resultText: string | undefined;
+  shaped: ShapedResult | undefined;
+  /** The rest of a cut result, to be stored with the outcome. */
+  handle: { readonly id: string; readonly text: string } | undefined;
+  outcome: Outcome | undefined;
+}

@@ -1,0 +1,108 @@
+import type { Answer, Outcome } from "../domain/outcome.ts";
+import type { TurnFacts } from "../domain/principal.ts";
+import type { ToolCall } from "../domain/tool-call.ts";
+import type { LiveSession, Runtime } from "./runtime.ts";
+import type { CallState } from "./stage.ts";
+
+/** A turn of which nothing is known. */
+export const noTurn: TurnFacts = {
+  id: undefined,
+  said: undefined,
+  reasoning: undefined,
+  model: undefined,
+  traceId: undefined,
+  offered: undefined,
+};
+
+/** What a state begins with. */
+export interface StateParts {
+  readonly runtime: Runtime;
+  readonly session: LiveSession;
+  readonly turn: TurnFacts;
+  readonly call: ToolCall;
+  readonly callId?: string;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((message: string) => void) | undefined;
+  readonly parent?: CallState["parent"];
+  readonly approval?: CallState["approval"];
+}
+
+/** A call at the start of its journey. */
+export function newState(parts: StateParts): CallState {
+  return new TravellingCall(parts);
+}
+
+const noFacts: CallState["facts"] = Object.freeze({});
+const noRepairs: CallState["repairs"] = Object.freeze([]);
+const noArguments: CallState["args"] = Object.freeze({});
+
+class TravellingCall implements CallState {
+  readonly runtime: Runtime;
+  readonly session: LiveSession;
+  readonly turn: TurnFacts;
+  readonly call: ToolCall;
+  readonly callId: string;
+  readonly startedAtMs: number;
+  readonly startedMonotonicMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: CallState["onProgress"];
+  readonly parent: CallState["parent"];
+  readonly approval: CallState["approval"];
+  registered: CallState["registered"] = undefined;
+  args: CallState["args"] = noArguments;
+  texts: CallState["texts"] = undefined;
+  repairs: CallState["repairs"] = noRepairs;
+  notices: string[] = [];
+  key: CallState["key"] = undefined;
+  standsFor: string | undefined = undefined;
+  keyRow: CallState["keyRow"] = undefined;
+  meaningRow: CallState["meaningRow"] = undefined;
+  facts: CallState["facts"] = noFacts;
+  decision: CallState["decision"] = undefined;
+  isClaimed = false;
+  isRecovered = false;
+  heldMicrosUsd = 0;
+  executedMs = 0;
+  attempts = 0;
+  execution: CallState["execution"] = undefined;
+  isFallback = false;
+  resultText: string | undefined = undefined;
+  shaped: CallState["shaped"] = undefined;
+  handle: CallState["handle"] = undefined;
+  outcome: CallState["outcome"] = undefined;
+
+  constructor({ runtime, session, turn, call, callId, signal, onProgress, parent, approval }: StateParts) {
+    this.runtime = runtime;
+    this.session = session;
+    this.turn = turn;
+    this.call = call;
+    this.callId = callId ?? runtime.ids.next("call");
+    this.startedAtMs = runtime.clock.now();
+    this.startedMonotonicMs = runtime.clock.monotonic();
+    this.signal = signal;
+    this.onProgress = onProgress;
+    this.parent = parent;
+    this.approval = approval;
+  }
+
+  get requestDigest(): string {
+    return this.texts?.requestDigest ?? "";
+  }
+
+  get effectiveDigest(): string {
+    return this.texts?.effectiveDigest ?? "";
+  }
+}
+
+/** The answer that carries an outcome, under the id of the call that it belongs to: an earlier one where this one stands for it. */
+export function answerOf(state: CallState, outcome: Outcome): Answer {
+  return {
+    callId: state.standsFor ?? state.callId,
+    providerCallId: state.call.id,
+    tool: state.registered?.tool.name ?? state.call.name,
+    version: state.registered?.tool.version,
+    outcome,
+    traceId: state.turn.traceId,
+    sessionId: state.session.id,
+  };
+}

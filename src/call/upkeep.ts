@@ -1,0 +1,68 @@
+import type { Timer } from "../base/clock.ts";
+import type { ApprovalDesk } from "./approval-desk.ts";
+import type { RecoveryReport } from "./box.ts";
+import type { Recovery } from "./recovery.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** What a box does by itself, at its start and from time to time: recovery, expiry, forgetting. */
+export interface Upkeep {
+  /** The first sweep, waited for no longer than `recoveryStartMs`: an upstream that hangs must not keep a process from its other calls. */
+  start(): Promise<void>;
+  sweep(isStart: boolean): Promise<RecoveryReport>;
+  stop(): void;
+}
+
+const intervalMs = 5_000;
+const purgeRowsMax = 1_000;
+/** Spaces whose rows are simply over when they are due. Keys and approvals are resolved instead. */
+const transientSpaces = ["meaning", "handle"] as const;
+
+/** Starts the upkeep of a box. A sweep that fails is reported, and the next one tries again. */
+export function startUpkeep(runtime: Runtime, desk: ApprovalDesk, recovery: Recovery): Upkeep {
+  let timer: Timer | undefined;
+  let isStopped = false;
+
+  async function sweep(isStart: boolean): Promise<RecoveryReport> {
+    const nowMs = runtime.clock.now();
+    const calls = await recovery.sweep({ nowMs, isStart });
+    const approvals = await desk.sweep(nowMs);
+    for (const space of transientSpaces) await runtime.store.purge({ space, untilMs: nowMs, limit: purgeRowsMax });
+    return { resumed: calls.resumed + approvals.resumed, reconciled: calls.reconciled, unknown: calls.unknown, expired: approvals.expired };
+  }
+
+  function later(): void {
+    timer = runtime.clock.after(intervalMs, () => {
+      if (isStopped) return;
+      sweep(false)
+        .catch((cause: unknown) => runtime.reportFault("recovery", cause))
+        .finally(later);
+    });
+  }
+  later();
+
+  function start(): Promise<void> {
+    const { clock, limits, reportFault } = runtime;
+    return new Promise((resolve, reject) => {
+      const wait = clock.after(limits.recoveryStartMs, resolve);
+      sweep(true)
+        .then(
+          () => resolve(),
+          (cause: unknown) => {
+            // Told also where nobody waits any more.
+            reportFault("recovery", cause);
+            reject(cause instanceof Error ? cause : new Error("recovery failed", { cause }));
+          },
+        )
+        .finally(() => wait.cancel());
+    });
+  }
+
+  return {
+    start,
+    sweep,
+    stop() {
+      isStopped = true;
+      timer?.cancel();
+    },
+  };
+}
