@@ -1,0 +1,48 @@
+import { approvalCommands } from "./approval-commands.ts";
+import { auditCommands } from "./audit-commands.ts";
+import { backupCommands } from "./backup-commands.ts";
+import { basicCommands } from "./basic-commands.ts";
+import { callCommand } from "./call-command.ts";
+import type { Command } from "./command.ts";
+import { diffCommand } from "./diff-command.ts";
+import { doctorCommand } from "./doctor-command.ts";
+import { helpText } from "./help.ts";
+import { ledgerCommands, unknownCommands, userCommands } from "./operator-commands.ts";
+import { pinCommands } from "./pin-commands.ts";
+import { policyCommands } from "./policy-commands.ts";
+import { serveCommand } from "./serve-command.ts";
+import { toolCommands } from "./tool-commands.ts";
+import { viewCommand } from "./view-command.ts";
+
+const [init, ...others] = basicCommands as readonly [Command, ...Command[]];
+
+const help: Command = {
+  name: "help",
+  summary: "Show help, for everything or one command",
+  takes: ["[COMMAND]", "[SUBCOMMAND]"],
+  async run(invocation) {
+    invocation.terminal.out(helpText(commands, invocation.positionals.join(" ")));
+    return "ok";
+  },
+};
+
+/** Every command, in the order in which help lists them. */
+export const commands: readonly Command[] = [
+  init,
+  doctorCommand,
+  serveCommand,
+  callCommand,
+  ...approvalCommands,
+  ...unknownCommands,
+  ...toolCommands,
+  diffCommand,
+  ...pinCommands,
+  ...policyCommands,
+  ...userCommands,
+  ...auditCommands,
+  viewCommand,
+  ...ledgerCommands,
+  ...backupCommands,
+  ...others,
+  help,
+];

@@ -1,0 +1,138 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { verifies } from "../../test/verifies.ts";
+import { environment, makeFolder, run, start, startShop, type Ran, type Shop, type Spawned } from "./cli.fixture.ts";
+
+let shop: Shop;
+let folder: string;
+let remove: () => Promise<void>;
+let serving: Spawned;
+let url: string;
+beforeAll(async () => {
+  shop = await startShop();
+  ({ folder, remove } = await makeFolder(shop.port));
+  serving = start(folder, ["serve", "--json"]);
+  url = (JSON.parse(await serving.firstLine) as { address: string }).address;
+});
+afterAll(async () => {
+  serving.stop();
+  await serving.ended;
+  await shop.close();
+  await remove();
+});
+
+const as = async (key: keyof typeof environment, line: readonly string[]): Promise<Ran & { readonly json: Record<string, unknown> }> => {
+  const ran = await run(folder, [...line, "--url", url, "--json"], { SIGNALBOX_KEY: environment[key] });
+  return { ...ran, json: ran.out === "" ? {} : (JSON.parse(ran.out) as Record<string, unknown>) };
+};
+const forAda = ["--user", "ada", "--role", "support"];
+
+test(
+  verifies("EXEC-07", "a call whose reply was lost is listed, looked into by a person and settled, all from the command line"),
+  async () => {
+    const made = await as("AGENT_KEY", ["call", "shop.pickup", "--args", '{"orderId":"A-1"}', "--key", "p-1", ...forAda]);
+    expect(made.code).toBe(4);
+    const callId = String(made.json["callId"]);
+    expect((await as("LEAD_KEY", ["calls", "unknown"])).json).toMatchObject({ calls: [{ callId, tool: "shop.pickup" }] });
+    const resolve = ["calls", "resolve", callId];
+    const note = ["--note", "in their list"];
+    expect((await as("AGENT_KEY", [...resolve, "--happened", ...note])).code).toBe(1);
+    expect(await as("LEAD_KEY", [...resolve, ...note])).toMatchObject({ code: 2, err: expect.stringContaining("--happened") as string });
+    expect((await as("LEAD_KEY", [...resolve, "--happened", "--did-not-happen", ...note])).code).toBe(2);
+    expect((await as("LEAD_KEY", [...resolve, "--happened"])).code).toBe(2);
+    expect(await as("LEAD_KEY", [...resolve, "--did-not-happen", ...note])).toMatchObject({
+      code: 1,
+      json: { error: { code: "REQUEST_INVALID" } },
+    });
+    expect(await as("LEAD_KEY", [...resolve, "--happened", ...note])).toMatchObject({
+      code: 0,
+      json: { outcome: { kind: "completed", effect: "applied" } },
+    });
+    expect((await as("LEAD_KEY", ["calls", "unknown"])).json).toMatchObject({ calls: [] });
+    expect(await as("AGENT_KEY", ["call", "shop.pickup", "--args", '{"orderId":"A-1"}', "--key", "p-1", ...forAda])).toMatchObject({
+      code: 0,
+      json: { callId },
+    });
+    expect((await run(folder, ["audit", "trail", callId, "--private"])).out).toMatch(/"resolvedBy": "lead"[\s\S]*in their list/);
+  },
+);
+
+test(verifies("OBS-06", "the auditors' view is read beside the running gateway, as tables and as data"), async () => {
+  const made = await as("AGENT_KEY", ["call", "shop.get_order", "--args", '{"orderId":"A-7"}', ...forAda]);
+  const { callId, sessionId } = made.json as { readonly callId: string; readonly sessionId: string };
+  const shown = await run(folder, ["audit", "view", "--call", callId]);
+  expect(shown).toMatchObject({ code: 0, err: "" });
+  expect(shown.out).toMatch(
+    /^run\n[\s\S]*ada +agent[\s\S]*^tool_call\n[\s\S]*shop\.get_order@1\.0\.0[\s\S]*"orderId":"A-7"[\s\S]*^compensation_action\nnone\n$/m,
+  );
+  const data = await run(folder, ["audit", "view", "--session", sessionId, "--json"]);
+  expect(JSON.parse(data.out)).toMatchObject({ step: [{ stepId: callId }], isComplete: true });
+  expect((await run(folder, ["audit", "view"])).code).toBe(2);
+  expect((await run(folder, ["audit", "view", "--call", "call_none"])).code).toBe(1);
+});
+
+test("what cannot be undone says of what, and only an administrator may", async () => {
+  expect((await as("OPERATOR_KEY", ["audit", "erase"])).code).toBe(2);
+  expect((await as("OPERATOR_KEY", ["audit", "erase", "--data-subject", "x", "--whole-tenant"])).code).toBe(2);
+  expect((await as("LEAD_KEY", ["audit", "erase", "--whole-tenant"])).code).toBe(1);
+  expect(await as("OPERATOR_KEY", ["audit", "erase", "--data-subject", "nobody"])).toMatchObject({ code: 0, json: { keysDestroyed: 0 } });
+  const made = await as("AGENT_KEY", ["call", "shop.get_order", "--args", '{"orderId":"E-1"}', ...forAda]);
+  const trail = async (): Promise<string> => (await run(folder, ["audit", "trail", String(made.json["callId"]), "--private"])).out;
+  expect(await trail()).toContain("E-1");
+  expect(await as("OPERATOR_KEY", ["audit", "erase", "--whole-tenant"])).toMatchObject({ code: 0, json: { keysDestroyed: 1 } });
+  expect(await trail()).not.toContain("E-1");
+  for (const days of [[], ["--days", "0"], ["--days", "soon"]])
+    expect((await as("OPERATOR_KEY", ["audit", "retain", ...days])).code).toBe(2);
+  expect(await as("OPERATOR_KEY", ["audit", "retain", "--days", "30"])).toMatchObject({ code: 0, json: { entriesDropped: 0 } });
+  expect((await run(folder, ["audit", "verify"])).code).toBe(0);
+});
+
+test(verifies("AUTH-01", "a user whose role is taken has it no longer, whatever session is opened"), async () => {
+  const call = ["call", "shop.get_order", "--args", '{"orderId":"A-1"}', "--user", "eve@example.com", "--role", "support"];
+  expect((await as("AGENT_KEY", call)).code).toBe(0);
+  expect((await as("OPERATOR_KEY", ["users", "revoke", "eve@example.com"])).code).toBe(2);
+  expect((await as("OPERATOR_KEY", ["users", "revoke", "eve@example.com", "--role", "support"])).code).toBe(0);
+  expect((await as("AGENT_KEY", call)).code).toBe(1);
+});
+
+test(verifies("REG-04", "tools diff tells breaking, additive and cosmetic changes apart, and fails on a breaking one"), async () => {
+  const listed = await run(folder, ["tools", "list", "--json"]);
+  await writeFile(join(folder, "old.json"), listed.out);
+  const diff = (file: string): Promise<Ran> => run(folder, ["tools", "diff", "old.json", file]);
+  expect(await diff("old.json")).toMatchObject({ code: 0, out: "no difference\n" });
+  const changed = async (from: string | RegExp, to: string): Promise<Ran> => {
+    await writeFile(join(folder, "new.json"), (await readFile(join(folder, "old.json"), "utf8")).replace(from, to));
+    return await diff("new.json");
+  };
+  expect(await changed("Look up one order", "Find one order")).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/cosmetic +shop\.get_order/) as string,
+  });
+  expect(await changed(/"required": \[\s*"orderId"\s*\]/, '"required": []')).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/additive +shop\.get_order +`orderId` may be left out now/) as string,
+  });
+  expect(await changed('"type": "string"', '"type": "integer"')).toMatchObject({
+    code: 1,
+    out: expect.stringMatching(/breaking +shop\.get_order +\/orderId/) as string,
+  });
+  expect(await changed('"name": "shop.refund"', '"name": "shop.reimburse"')).toMatchObject({
+    code: 1,
+    out: expect.stringMatching(/breaking +shop\.refund +is gone\nadditive +shop\.reimburse +is new/) as string,
+  });
+  expect(await changed('"tier": "read"', '"tier": "irreversible"')).toMatchObject({
+    code: 1,
+    out: expect.stringContaining("tier was read, now irreversible") as string,
+  });
+  await writeFile(join(folder, "plain.json"), '{"type":"object","required":["a"]}');
+  await writeFile(join(folder, "openai.json"), '[{"type":"function","function":{"name":"x","parameters":{"type":"object"}}}]');
+  await writeFile(join(folder, "none.json"), "[1]");
+  expect((await run(folder, ["tools", "diff", "plain.json", "plain.json"])).code).toBe(0);
+  expect((await run(folder, ["tools", "diff", "openai.json", "openai.json"])).code).toBe(0);
+  expect(await run(folder, ["tools", "diff", "none.json", "none.json"])).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("is no tool") as string,
+  });
+  expect((await run(folder, ["tools", "diff", "none.json", "absent.json"])).code).toBe(2);
+});

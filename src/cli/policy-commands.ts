@@ -1,0 +1,127 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { parse } from "yaml";
+import type { Decision } from "../domain/decision.ts";
+import type { Json, JsonObject } from "../domain/json.ts";
+import { toolCallError } from "../errors/tool-call-error.ts";
+import { checkPolicy } from "../policy/check.ts";
+import { createPolicyEngine } from "../policy/engine.ts";
+import { explainDecision } from "../policy/explain.ts";
+import { parseTestTable, runTestTable } from "../policy/test-table.ts";
+import { configFlag, type Command } from "./command.ts";
+import { configuredTools, openReadOnly, requireConfig } from "./installation.ts";
+import { paint, plain, show, table } from "./terminal.ts";
+
+const check: Command = {
+  name: "policy check",
+  summary: "Say what the policy gets wrong for the tools there are",
+  flags: configFlag,
+  async run(invocation) {
+    const config = await requireConfig(invocation);
+    if (config === undefined) return "config";
+    const tools = (await configuredTools(config, invocation)).map((each) => each.tool);
+    const problems = checkPolicy(config.policy, tools, config.limits);
+    show(invocation, { problems }, () =>
+      problems.length === 0
+        ? `policy fits ${tools.length} tools\n`
+        : table(problems.map((problem) => [`policy${problem.path}`, problem.message])),
+    );
+    return problems.length === 0 ? "ok" : "failed";
+  },
+};
+
+const test: Command = {
+  name: "policy test",
+  summary: "Run a table of expected decisions against the policy",
+  takes: ["FILE"],
+  flags: configFlag,
+  about: "The table is YAML: `cases: [{name, user, roles, tool, args, facts, expect: allow|ask|deny, rule}]`.",
+  async run(invocation) {
+    const config = await requireConfig(invocation);
+    if (config === undefined) return "config";
+    const path = resolve(invocation.folder, invocation.positionals[0] as string);
+    const parsed = parseTestTable(parse(await readText(path)));
+    if ("problems" in parsed) {
+      show(invocation, parsed, () => table(parsed.problems.map((problem) => [`${path}${problem.path}`, problem.message])));
+      return "config";
+    }
+    const tools = (await configuredTools(config, invocation)).map((each) => each.tool);
+    const results = runTestTable(createPolicyEngine(config.policy, { limits: config.limits }), tools, parsed.cases);
+    const failedCount = results.filter((result) => !result.isPassed).length;
+    const { terminal } = invocation;
+    show(
+      invocation,
+      { results },
+      () =>
+        `${results.map((result) => `${result.isPassed ? paint(terminal, "green", "pass") : paint(terminal, "red", "FAIL")}  ${plain(result.name)}${result.isPassed ? "" : `: ${plain(result.message)}`}\n`).join("")}${results.length - failedCount} passed, ${failedCount} failed\n`,
+    );
+    return failedCount === 0 ? "ok" : "failed";
+  },
+};
+
+const explain: Command = {
+  name: "policy explain",
+  summary: "Say why a recorded call was allowed, asked about or denied",
+  takes: ["CALL"],
+  flags: configFlag,
+  async run(invocation) {
+    const config = await requireConfig(invocation);
+    if (config === undefined) return "config";
+    const callId = invocation.positionals[0] as string;
+    const store = openReadOnly(config);
+    try {
+      const entries = await store.entries({ callId, limit: 100 });
+      const decisions = entries.flatMap((entry) => decisionIn(entry.text));
+      if (decisions.length === 0)
+        throw toolCallError("NOT_FOUND", `the ledger has no decision about a call \`${plain(callId).slice(0, 80)}\``);
+      show(invocation, { callId, decisions }, () => decisions.map((decision) => `${explainDecision(decision)}\n`).join("\n"));
+      return "ok";
+    } finally {
+      await store.close();
+    }
+  },
+};
+
+// The recorded form leaves out what is empty; the explanation wants it whole.
+function decisionIn(text: string): readonly Decision[] {
+  const recorded = ((JSON.parse(text) as JsonObject)["body"] as JsonObject | undefined)?.["decision"] as JsonObject | undefined;
+  if (recorded === undefined || recorded === null || typeof recorded["effect"] !== "string") return [];
+  const { gate, approvers, quorum } = recorded as { readonly gate?: Json; readonly approvers?: Json; readonly quorum?: Json };
+  const ask =
+    gate === undefined
+      ? undefined
+      : { gate, approvers: approvers ?? [], quorum: quorum ?? 1, needsFreshAuthentication: recorded["needsFreshAuthentication"] === true };
+  return [{ reasons: [], notify: false, policyVersion: "", factDigests: {}, ...recorded, ask } as unknown as Decision];
+}
+
+const showPolicy: Command = {
+  name: "policy show",
+  summary: "Show the policy as it is understood, with its version",
+  flags: configFlag,
+  async run(invocation) {
+    const config = await requireConfig(invocation);
+    if (config === undefined) return "config";
+    const { version } = createPolicyEngine(config.policy, { limits: config.limits });
+    const { roles, rules } = config.policy;
+    show(invocation, { version, policy: config.policy }, () => {
+      const granted = table([["ROLE", "GRANTS"], ...Object.entries(roles).map(([role, globs]) => [role, globs.join(", ")])]);
+      const listed = table([
+        ["RULE", "ON", "EFFECT", "WHEN"],
+        ...rules.map((rule) => [rule.id, rule.on.join(", "), rule.effect, rule.when ?? "always"]),
+      ]);
+      return `version ${version.slice(0, 12)}\n\n${granted}\n${listed}`;
+    });
+    return "ok";
+  },
+};
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw toolCallError("REQUEST_INVALID", `\`${path}\` cannot be read`, { cause });
+  }
+}
+
+/** Commands about the policy. */
+export const policyCommands: readonly Command[] = [check, test, explain, showPolicy];

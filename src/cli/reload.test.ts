@@ -1,0 +1,36 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { environment, makeFolder, run, start, startShop } from "./cli.fixture.ts";
+
+test("a running gateway takes over a policy that is edited, names a broken one with its line, and reads again on SIGHUP", async () => {
+  const shop = await startShop();
+  const { folder, remove } = await makeFolder(shop.port);
+  const serving = start(folder, ["serve", "--json"]);
+  try {
+    const url = (JSON.parse(await serving.firstLine) as { readonly address: string }).address;
+    const file = join(folder, "signalbox.yaml");
+    const sound = await readFile(file, "utf8");
+    const code = async (): Promise<number> =>
+      (
+        await run(folder, ["call", "shop.get_order", "--args", '{"orderId":"A-1"}', "--user", "ada", "--role", "support", "--url", url], {
+          SIGNALBOX_KEY: environment.AGENT_KEY,
+        })
+      ).code;
+    expect(await code()).toBe(0);
+    await writeFile(file, sound.replace("shop.get_order, shop.refund", "shop.refund"));
+    await expect.poll(code, { timeout: 5_000 }).toBe(1);
+    await writeFile(file, sound.replace("roles:", "rols:"));
+    const line = sound.split("\n").findIndex((each) => each.includes("roles:")) + 1;
+    await expect.poll(() => serving.errors(), { timeout: 5_000 }).toContain(`signalbox.yaml:${line}:`);
+    expect(await code()).toBe(1);
+    await writeFile(file, sound);
+    serving.signal("SIGHUP");
+    await expect.poll(code, { timeout: 5_000 }).toBe(0);
+  } finally {
+    serving.stop();
+    expect((await serving.ended).code).toBe(0);
+    await shop.close();
+    await remove();
+  }
+}, 20_000);

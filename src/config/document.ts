@@ -1,0 +1,100 @@
+import type { Limits } from "../base/limits.ts";
+import type { HttpOptions } from "../connectors/http-options.ts";
+import type { McpOptions } from "../connectors/mcp/options.ts";
+import type { Tier } from "../domain/tool.ts";
+import type { PolicyDocument } from "../policy/document.ts";
+import type { AdmissionPolicy } from "../registry/admission.ts";
+import type { ToolParts } from "../registry/complete.ts";
+
+/** Where state lives. */
+export type StoreConfig =
+  | { readonly kind: "memory" }
+  | { readonly kind: "sqlite"; readonly path: string }
+  /** An address without a password. */
+  | { readonly kind: "postgres"; readonly url: string };
+
+/** Where the gateway listens. */
+export interface ListenConfig {
+  /** Name or address without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** One API key with what it may do. The key itself is resolved when the gateway starts. */
+export interface CredentialConfig {
+  /** Its id, in the ledger and in approvals. */
+  readonly name: string;
+  /** `secret://` reference to the API key. */
+  readonly secret: string;
+  readonly tenant: string;
+  /** Roles it may act for; `["*"]` for every one. Empty for a credential that does not call. */
+  readonly actsFor: readonly string[];
+  /** Approver groups it may answer for. Empty for a credential that does not approve. */
+  readonly approves: readonly string[];
+  readonly administers: boolean;
+  /** Whether what it says of the user's words is believed. */
+  readonly words: "attested" | "claimed";
+}
+
+/** One tool of an HTTP source: what people and policy see of it, and the request it makes. */
+export interface HttpToolConfig {
+  readonly parts: ToolParts;
+  readonly http: HttpOptions;
+}
+
+/** One source of tools. */
+export interface SourceConfig {
+  readonly name: string;
+  readonly kind: "http";
+  readonly tools: readonly HttpToolConfig[];
+}
+
+/** One upstream MCP server as a source of tools. */
+export interface McpSourceConfig {
+  readonly name: string;
+  readonly mcp: McpOptions;
+  readonly admit: AdmissionPolicy;
+  /** Globs over the server's names of its tools. */
+  readonly allow: readonly string[];
+  readonly tier: Tier;
+  readonly tiers: readonly (readonly [glob: string, tier: Tier])[];
+  readonly isEgress: boolean;
+  readonly timeoutMs: number | undefined;
+}
+
+/** For whom the calls of an MCP client are made that holds this credential. */
+export interface McpUserConfig {
+  readonly credential: string;
+  readonly user: string;
+  readonly roles: readonly string[];
+}
+
+/** A place outside the store where checkpoints of the ledger are kept. */
+export interface AnchorConfig {
+  readonly kind: "file";
+  readonly path: string;
+}
+
+/** `signalbox.yaml`, read, checked and with every default filled in. Paths are resolved against the file's folder. */
+export interface Config {
+  readonly version: 1;
+  readonly store: StoreConfig;
+  /** Default `127.0.0.1:7320`. */
+  readonly listen: ListenConfig;
+  /** Names besides loopback under which the gateway may be asked (`Host` header). */
+  readonly hosts: readonly string[];
+  /** Key file of the installation; `undefined` beside a memory store: keys live as long as the process. */
+  readonly keys: string | undefined;
+  readonly credentials: readonly CredentialConfig[];
+  readonly sources: readonly SourceConfig[];
+  readonly mcpSources: readonly McpSourceConfig[];
+  /** Who may use MCP towards this gateway; empty for nobody. */
+  readonly mcpUsers: readonly McpUserConfig[];
+  /** Modules that export tools made by `tool()`, as absolute paths. */
+  readonly modules: readonly string[];
+  readonly policy: PolicyDocument;
+  /** The policy as it was written, for activation and for showing it. */
+  readonly policyRaw: unknown;
+  readonly limits: Limits;
+  readonly anchors: readonly AnchorConfig[];
+}

@@ -1,0 +1,147 @@
+import type { HttpAuth } from "../connectors/http-options.ts";
+import type { McpReach } from "../connectors/mcp/options.ts";
+import type { Tier } from "../domain/tool.ts";
+import { admissionPolicies } from "../registry/admission.ts";
+import type { McpSourceConfig, McpUserConfig } from "./document.ts";
+import { authShape, hostPortProblem, urlProblem } from "./http-source.ts";
+import type { Report } from "./problem.ts";
+import { about, list, mapOf, object, optional, required, text, truth, whole, word, type Read } from "./shape.ts";
+import { secretReference } from "./values.ts";
+
+const tier = word(["read", "reversible", "irreversible", "privileged"]);
+const glob = { what: "glob over the server's own tool names", pattern: "^[A-Za-z0-9_.:/*-]{1,128}$" };
+const variable = { what: "name of a variable", pattern: "^[A-Za-z_][A-Za-z0-9_]{0,100}$" };
+
+/** The shape of an `mcp:` source: an upstream server, as a child process or behind HTTP. */
+export const mcpSourceShape = object({
+  command: optional(about("Program and arguments of a server over stdio; started without a shell.", list(text({ charsMax: 4_000 }), 100))),
+  folder: optional(about("Folder in which it is started. Default: that of this file.", text({ charsMax: 1_000 }))),
+  environment: optional(
+    about(
+      "Its variables, besides PATH, HOME and the like; a value may be a `secret://` reference. Nothing else of our environment is passed on.",
+      mapOf(text({ charsMax: 4_000 }), variable),
+    ),
+  ),
+  url: optional(about("Address of a server behind HTTP, such as `https://mcp.example.com/mcp`.", text({ problemOf: urlProblem }))),
+  auth: optional(about("How requests prove who sends them; a bare reference is a bearer token.", authShape)),
+  allowPrivate: optional(
+    about(
+      "Exact `host:port` that may be asked although private or without TLS.",
+      list(text({ charsMax: 300, problemOf: hostPortProblem })),
+    ),
+  ),
+  tier: optional(about("What a wrong call may cost. Default `irreversible`; what the server says of itself is not asked.", tier)),
+  tiers: optional(about("The same for single tools, by glob over the server's names; the first that fits counts.", mapOf(tier, glob))),
+  allow: optional(about("Globs over the server's names of its tools; others are left out. Default all.", list(text({ charsMax: 128 })))),
+  admit: optional(
+    about(
+      "What may be used without a review: `review` nothing (default), `reads` new tools of tier `read`, `all` every new tool. A changed definition always waits.",
+      word(admissionPolicies),
+    ),
+  ),
+  egress: optional(about("Whether the arguments leave for the outside. Default: for a server behind HTTP.", truth)),
+  errorEffect: optional(
+    about(
+      "What an error that the server reports says of the effect of a call that is no read. Default `unknown`.",
+      word(["none", "unknown"]),
+    ),
+  ),
+  timeoutMs: optional(about("One attempt.", whole({ min: 1, max: 600_000 }))),
+});
+
+type McpSettings = Read<typeof mcpSourceShape>;
+
+/** One `mcp:` source, checked as a whole; undefined after reporting what is wrong. */
+export function readMcpSource(
+  name: string,
+  settings: McpSettings,
+  parts: { readonly report: Report; readonly resolvePath: (path: string) => string },
+): McpSourceConfig | undefined {
+  const { report } = parts;
+  const reach = reachOf(settings, parts);
+  checkEnvironment(settings, report);
+  if (reach === undefined) return undefined;
+  const { tier: whole, tiers = [], allow, admit, egress, errorEffect, timeoutMs } = settings;
+  return {
+    name,
+    mcp: { name, reach, errorEffect: errorEffect ?? "unknown" },
+    admit: admit ?? "review",
+    allow: allow ?? ["*"],
+    tier: whole ?? "irreversible",
+    tiers: tiers as readonly (readonly [string, Tier])[],
+    isEgress: egress ?? reach.kind === "http",
+    timeoutMs,
+  };
+}
+
+function reachOf(
+  settings: McpSettings,
+  { report, resolvePath }: { readonly report: Report; readonly resolvePath: (path: string) => string },
+): McpReach | undefined {
+  const { command, folder, environment = [], url, auth, allowPrivate } = settings;
+  if ((command === undefined) === (url === undefined)) {
+    report.add("exactly one of `command` and `url` is needed", "write `command: [program, argument]` or `url: https://…`");
+    return undefined;
+  }
+  if (command !== undefined) {
+    for (const member of ["auth", "allowPrivate"] as const)
+      if (settings[member] !== undefined)
+        report.at(member).addAtName(`\`${member}\` is for servers behind HTTP`, "leave it out; give secrets under `environment:`");
+    const [program, ...args] = command;
+    if (program === undefined) {
+      report.at("command").add("the command names no program", "such as `[mcp-server-filesystem, ./docs]`");
+      return undefined;
+    }
+    return { kind: "stdio", command: [program, ...args], folder: resolvePath(folder ?? "."), environment: Object.fromEntries(environment) };
+  }
+  for (const member of ["folder", "environment"] as const)
+    if (settings[member] !== undefined) report.at(member).addAtName(`\`${member}\` is for servers over stdio`, "leave it out");
+  return { kind: "http", url: url as string, auth: auth as HttpAuth | undefined, allowPrivate };
+}
+
+function checkEnvironment({ environment = [] }: McpSettings, report: Report): void {
+  for (const [name, value] of environment) {
+    if (value.startsWith("secret://")) secretReference.read(value, report.at("environment").at(name));
+    else if (/(?:key|token|secret|password)$/i.test(name))
+      report
+        .at("environment")
+        .at(name)
+        .add("a secret stands here by value", "write `secret://env/NAME` or `secret://file/path`; the file itself holds no secret");
+  }
+}
+
+const roleName = text({ charsMax: 100 });
+const credentialName = { what: "name of a credential", pattern: "^[A-Za-z][A-Za-z0-9_-]{0,63}$" };
+
+/** The shape of `mcp:`: who may use MCP, and for which user, since its clients name none. */
+export const mcpShape = object({
+  credentials: required(
+    about(
+      "Users by credential.",
+      mapOf(object({ user: required(text({ charsMax: 200 })), roles: required(list(roleName, 100)) }), credentialName),
+    ),
+  ),
+});
+
+/** The users of MCP clients. A role that the credential may not act for is reported. */
+export function readMcpUsers(
+  settings: Read<typeof mcpShape> | undefined,
+  credentials: readonly { readonly name: string; readonly actsFor: readonly string[] }[],
+  report: Report,
+): readonly McpUserConfig[] {
+  return (settings?.credentials ?? []).flatMap(([name, { user, roles }]) => {
+    const here = report.at("credentials").at(name);
+    const credential = credentials.find((each) => each.name === name);
+    if (credential === undefined) here.addAtName(`there is no credential \`${name}\``, "name one of `credentials:`");
+    else if (credential.actsFor.length === 0) here.addAtName(`the credential \`${name}\` does not call`, "name one with `actsFor:`");
+    else {
+      for (const [index, role] of (roles ?? []).entries())
+        if (!credential.actsFor.includes("*") && !credential.actsFor.includes(role))
+          here
+            .at("roles")
+            .at(index)
+            .add(`the credential \`${name}\` may not act for \`${role}\``, "add it to its `actsFor:`, or leave it out here");
+    }
+    return user === undefined || roles === undefined ? [] : [{ credential: name, user, roles }];
+  });
+}

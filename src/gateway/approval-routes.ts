@@ -1,0 +1,100 @@
+import type { Approval, ApprovalState } from "../domain/approval.ts";
+import type { Credential } from "../domain/principal.ts";
+import { toolCallError } from "../errors/tool-call-error.ts";
+import { answerBody, approvalBody } from "./answer.ts";
+import { ok, type GuardedRoute, type Route, type RouteRequest } from "./route.ts";
+import { closed, namedSchemas, open, textSchema } from "./schemas.ts";
+
+const states = ["pending", "approved", "rejected", "expired", "used", "void"] as const satisfies readonly ApprovalState[];
+
+const listApprovals: GuardedRoute = {
+  id: "listApprovals",
+  method: "GET",
+  path: "/v1/approvals",
+  group: "Approvals",
+  access: ["approver", "administrator"],
+  summary: "Questions to people",
+  about: "An approver sees those of its groups, an administrator all of the tenant.",
+  query: {
+    state: { about: "Only in this state.", schema: { enum: [...states] } },
+    after: { about: "`next` of the page before.", schema: textSchema(200) },
+    limit: { about: "At most this many.", schema: { type: "integer", minimum: 1, maximum: 200 } },
+  },
+  answers: {
+    200: {
+      about: "One page; `next` is there when there may be more.",
+      schema: open({ approvals: { type: "array", items: namedSchemas.Approval }, next: { type: "string" } }, ["approvals"]),
+    },
+  },
+  async handle(request) {
+    const { box, limits } = request.services;
+    const { state, after, limit } = request.query as { readonly state?: ApprovalState; readonly after?: string; readonly limit?: number };
+    const most = Math.min(limit ?? 50, limits.pageRowsMax);
+    const page = await box.approvals.list({
+      tenant: request.credential.tenant,
+      limit: most,
+      ...(state !== undefined && { state }),
+      ...(after !== undefined && { after }),
+    });
+    const next = page.length < most ? undefined : page.at(-1)?.id;
+    return ok({ approvals: page.filter((approval) => maySee(approval, request.credential)).map(approvalBody), next });
+  },
+};
+
+const readApproval: GuardedRoute = {
+  id: "readApproval",
+  method: "GET",
+  path: "/v1/approvals/{id}",
+  group: "Approvals",
+  access: ["approver", "administrator"],
+  summary: "One question, with the arguments that would run",
+  answers: {
+    200: {
+      about: "`arguments` is absent once the call has settled.",
+      schema: open({ approval: namedSchemas.Approval, arguments: { type: "object" } }, ["approval"]),
+    },
+  },
+  async handle(request) {
+    const approval = await visibleApproval(request);
+    const found = await request.services.box.approvals.arguments(approval.id, request.credential.tenant);
+    return ok({ approval: approvalBody(approval), arguments: found });
+  },
+};
+
+const answerApproval: GuardedRoute = {
+  id: "answerApproval",
+  method: "POST",
+  path: "/v1/approvals/{id}/answer",
+  group: "Approvals",
+  access: ["approver"],
+  summary: "Say yes or no",
+  about:
+    "With the last yes that is needed, the call is judged again and runs; `answer` says how it went on. A reason for a no is shown to the model.",
+  body: {
+    schema: closed({ approve: { type: "boolean" }, reason: textSchema(1_000) }, ["approve"]),
+    example: { approve: false, reason: "the amount is wrong" },
+  },
+  answers: {
+    200: { about: "The answer counts.", schema: open({ approval: namedSchemas.Approval, answer: namedSchemas.Answer }, ["approval"]) },
+  },
+  async handle(request) {
+    const { id } = await visibleApproval(request);
+    const { approve, reason } = request.body as { readonly approve: boolean; readonly reason?: string };
+    const decision = { approve, by: request.credential.id, ...(reason !== undefined && { reason }) };
+    const decided = await request.services.box.approvals.decide(id, decision, request.credential);
+    return ok({ approval: approvalBody(decided.approval), answer: decided.answer === undefined ? undefined : answerBody(decided.answer) });
+  },
+};
+
+async function visibleApproval(request: RouteRequest): Promise<Approval> {
+  const approval = await request.services.box.approvals.get(request.path["id"] as string, request.credential.tenant);
+  if (!maySee(approval, request.credential)) throw toolCallError("NOT_FOUND", "no such approval here");
+  return approval;
+}
+
+function maySee(approval: Approval, credential: Credential): boolean {
+  return credential.administers || approval.approvers.some((group) => credential.approves.includes(group));
+}
+
+/** Routes of those who answer. */
+export const approvalRoutes: readonly Route[] = [listApprovals, readApproval, answerApproval];

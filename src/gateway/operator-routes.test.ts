@@ -1,0 +1,179 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { verifies } from "../../test/verifies.ts";
+import type { Signalbox, UnknownResolution } from "../call/box.ts";
+import { systemClock } from "../base/clock.ts";
+import { toolCallError } from "../errors/tool-call-error.ts";
+import { keys, startGateway, type Answered, type TestGateway } from "./gateway.fixture.ts";
+
+let live: TestGateway;
+beforeAll(async () => {
+  live = await startGateway();
+});
+afterAll(() => live.close());
+
+async function called(gateway: TestGateway, session: string, tool = "shop.get"): Promise<Answered> {
+  return await gateway.send("POST", "/v1/calls", { key: keys.agent, body: { session, tool, arguments: { id: "A-1" } } });
+}
+
+describe("operators only", () => {
+  test.each([
+    ["POST", "/v1/ledger/erase", {}],
+    ["POST", "/v1/ledger/retain", { olderThanDays: 1 }],
+    ["GET", "/v1/ledger/view?callId=c", undefined],
+    ["POST", "/v1/users/revoke", { user: "ada", roles: ["support"] }],
+  ])("`%s %s` is for administrators", async (method, path, body) => {
+    for (const key of [keys.agent, keys.lead])
+      expect(await live.send(method, path, { key, ...(body !== undefined && { body }) })).toMatchObject({
+        status: 403,
+        json: { error: { code: "PERMISSION_DENIED" } },
+      });
+  });
+
+  test("calls that are unknown are for approvers and administrators, never for who makes calls", async () => {
+    expect((await live.send("GET", "/v1/calls?state=unknown", { key: keys.agent })).status).toBe(403);
+    expect((await live.send("POST", "/v1/calls/c/resolve", { key: keys.agent, body: { happened: true, note: "x" } })).status).toBe(403);
+    for (const key of [keys.lead, keys.operator])
+      expect(await live.send("GET", "/v1/calls?state=unknown", { key })).toMatchObject({ status: 200, json: { calls: [] } });
+    expect((await live.send("GET", "/v1/calls?state=completed", { key: keys.lead })).status).toBe(400);
+    expect((await live.send("GET", "/v1/calls", { key: keys.lead })).status).toBe(400);
+  });
+});
+
+describe("the ledger", () => {
+  test(verifies("OBS-06", "one query gives the six tables of a call, linked, and says when it is not all"), async () => {
+    const session = await live.session();
+    const callId = String((await called(live, session)).json?.["callId"]);
+    const viewed = await live.send("GET", `/v1/ledger/view?callId=${callId}`, { key: keys.operator });
+    expect(viewed).toMatchObject({
+      status: 200,
+      json: {
+        run: [{ user: "ada", credentialId: "agent", sessionId: session }],
+        step: [{ stepId: callId, state: "completed" }],
+        tool_call: [{ callId, tool: "shop.get", arguments: { id: "A-1" } }],
+        authz_decision: [{ callId, by: "policy", effect: "allow" }],
+        tool_result: [{ callId, outcome: "completed", result: { order: { id: "A-1" } } }],
+        compensation_action: [],
+        isComplete: true,
+      },
+    });
+    for (const query of ["", "?callId=a&sessionId=b"])
+      expect((await live.send("GET", `/v1/ledger/view${query}`, { key: keys.operator })).status).toBe(400);
+    const own = await startGateway({ limits: { auditViewEntriesMax: 2 } });
+    try {
+      const other = await own.session();
+      await called(own, other);
+      expect((await own.send("GET", `/v1/ledger/view?sessionId=${other}`, { key: keys.operator })).json).toMatchObject({
+        isComplete: false,
+      });
+    } finally {
+      await own.close();
+    }
+  });
+
+  test("a listing says when it is not all, and goes on from a time", async () => {
+    const session = await live.session();
+    await called(live, session);
+    const path = `/v1/ledger/entries?sessionId=${session}`;
+    const all = (await live.send("GET", path, { key: keys.operator })).json as { readonly entries: { readonly atMs: number }[] };
+    expect(all).toMatchObject({
+      isComplete: true,
+      entries: [{ kind: "session-opened" }, { kind: "call-intended" }, { kind: "call-settled" }],
+    });
+    const first = (await live.send("GET", `${path}&limit=1`, { key: keys.operator })).json;
+    expect(first).toMatchObject({ isComplete: false, entries: [{ kind: "session-opened" }] });
+    const later = (all.entries.at(-1)?.atMs ?? 0) + 1;
+    expect((await live.send("GET", `${path}&sinceMs=${later}`, { key: keys.operator })).json).toMatchObject({
+      isComplete: true,
+      entries: [],
+    });
+  });
+
+  test(verifies("SAFE-13", "erasing takes the private values and leaves the entries"), async () => {
+    const own = await startGateway();
+    try {
+      const opened = await own.send("POST", "/v1/sessions", {
+        key: keys.agent,
+        body: { user: "ada", roles: ["support"], dataSubject: "customer-77" },
+      });
+      const callId = String((await called(own, String(opened.json?.["id"]))).json?.["callId"]);
+      const trail = async (): Promise<string> => (await own.send("GET", `/v1/calls/${callId}/trail`, { key: keys.operator })).text;
+      expect(await trail()).toContain("A-1");
+      const wrong = await own.send("POST", "/v1/ledger/erase", { key: keys.operator, body: { datasubject: "customer-77" } });
+      expect(wrong).toMatchObject({ status: 400, json: { error: { message: expect.stringContaining("dataSubject") as string } } });
+      const erased = await own.send("POST", "/v1/ledger/erase", { key: keys.operator, body: { dataSubject: "customer-77" } });
+      expect(erased).toMatchObject({ status: 200, json: { keysDestroyed: 1 } });
+      expect(await trail()).not.toContain("A-1");
+      expect(await trail()).toContain("call-settled");
+    } finally {
+      await own.close();
+    }
+  });
+
+  test("retention counts days back from now and says who asked", async () => {
+    const asked: unknown[] = [];
+    const own = await startGateway({ box: { retain: (retention) => (asked.push(retention), Promise.resolve(7)) } });
+    try {
+      const before = systemClock.now();
+      const answered = await own.send("POST", "/v1/ledger/retain", { key: keys.operator, body: { olderThanDays: 30 } });
+      expect(answered).toMatchObject({ status: 200, json: { entriesDropped: 7 } });
+      expect(asked).toMatchObject([{ by: "operator" }]);
+      const { olderThanMs } = asked[0] as { readonly olderThanMs: number };
+      expect(olderThanMs).toBeGreaterThanOrEqual(before - 30 * 86_400_000);
+      expect(olderThanMs).toBeLessThanOrEqual(systemClock.now() - 30 * 86_400_000);
+      for (const olderThanDays of [0, -1, 1.5, "30"])
+        expect((await own.send("POST", "/v1/ledger/retain", { key: keys.operator, body: { olderThanDays } })).status).toBe(400);
+    } finally {
+      await own.close();
+    }
+  });
+});
+
+describe("people", () => {
+  test(verifies("AUTH-01", "roles that are taken from a user are gone in the session that is open"), async () => {
+    const session = await live.session();
+    expect((await called(live, session)).status).toBe(200);
+    const user = "grace@example.com";
+    const other = await live.send("POST", "/v1/sessions", { key: keys.agent, body: { user, roles: ["support"] } });
+    const theirs = String(other.json?.["id"]);
+    const revoked = await live.send("POST", "/v1/users/revoke", { key: keys.operator, body: { user, roles: ["support"] } });
+    expect(revoked).toMatchObject({ status: 200, json: { user, roles: ["support"] } });
+    expect((await called(live, theirs)).status).toBe(403);
+    expect((await called(live, session)).status).toBe(200);
+    const entries = await live.send("GET", "/v1/ledger/entries?limit=200", { key: keys.operator });
+    const recorded = ((entries.json?.["entries"] ?? []) as { readonly kind: string; readonly body: unknown }[]).find(
+      ({ kind }) => kind === "roles-revoked",
+    );
+    expect(recorded?.body).toMatchObject({ by: "operator", user, roles: ["support"] });
+  });
+
+  test("the ledger names the credential that stopped a session", async () => {
+    const session = await live.session();
+    await live.send("POST", `/v1/sessions/${session}/stop`, { key: keys.operator, body: { reason: "enough" } });
+    const entries = await live.send("GET", `/v1/ledger/entries?sessionId=${session}`, { key: keys.operator });
+    expect(entries.json).toMatchObject({ entries: [{}, { kind: "session-stopped", body: { by: "operator", reason: "enough" } }] });
+    const own = await live.session();
+    await live.send("POST", `/v1/sessions/${own}/stop`, { key: keys.agent, body: { reason: "bye" } });
+    expect((await live.send("GET", `/v1/ledger/entries?sessionId=${own}`, { key: keys.operator })).text).toContain('"by":"agent"');
+  });
+});
+
+describe("calls that are unknown", () => {
+  test("are settled in the name of the credential, in its own tenant", async () => {
+    const asked: [string, UnknownResolution][] = [];
+    const box: Partial<Signalbox> = {
+      resolveUnknown(callId, resolution) {
+        asked.push([callId, resolution]);
+        return Promise.reject(toolCallError("NOT_FOUND", "no such call here"));
+      },
+    };
+    const own = await startGateway({ box });
+    try {
+      const body = { happened: false, note: "not in their list" };
+      expect((await own.send("POST", "/v1/calls/call_1/resolve", { key: keys.lead, body })).status).toBe(404);
+      expect(asked).toEqual([["call_1", { tenant: "acme", by: "lead", ...body }]]);
+      expect((await own.send("POST", "/v1/calls/call_1/resolve", { key: keys.lead, body: { happened: true } })).status).toBe(400);
+    } finally {
+      await own.close();
+    }
+  });
+});

@@ -1,0 +1,35 @@
+/**
+ * What Signalbox promises as a library. An export here is an API decision.
+ */
+export { createSignalbox } from "./call/signalbox.ts";
+export type { SignalboxOptions, Trouble } from "./call/options.ts";
+export type {
+  ApprovalDecision,
+  BoxHealth,
+  BoxSession,
+  BoxTurn,
+  CallRequest,
+  HandlePage,
+  JourneyEvent,
+  RecoveryReport,
+  SessionOptions,
+  Signalbox,
+  TurnOptions,
+} from "./call/box.ts";
+export { resultParts } from "./call/shape.ts";
+export { httpConnector } from "./connectors/http.ts";
+export type { HttpOptions } from "./connectors/http-options.ts";
+export { workerConnector } from "./connectors/worker.ts";
+export type { Approval, ApprovalState } from "./domain/approval.ts";
+export type { Decision } from "./domain/decision.ts";
+export type { Json, JsonObject } from "./domain/json.ts";
+export type { Label } from "./domain/label.ts";
+export type { Answer, Outcome, ShapedResult } from "./domain/outcome.ts";
+export type { Credential, Principal } from "./domain/principal.ts";
+export type { Form, ResultPart, ToolCall } from "./domain/tool-call.ts";
+export type { Connector, RegisteredTool, Tool } from "./domain/tool.ts";
+export { ToolCallError } from "./errors/tool-call-error.ts";
+export type { Effect, ErrorCode, Retry } from "./errors/codes.ts";
+export type { TrailItem } from "./ledger/trail.ts";
+export { tool } from "./registry/define.ts";
+export { ToolFailure } from "./resilience/tool-failure.ts";
