@@ -1,0 +1,108 @@
+/**
+ * Two tools of our own, since a client of this protocol has nothing but tools: what became of a call that waited or was still running, and the rest of
+ * a result that was cut. They read what the caller's own calls left behind, make no call and reach no connector; who may read is judged again.
+ */
+import type { BoxSession, Signalbox } from "../../call/box.ts";
+import { codecs } from "../../codec/codec.ts";
+import type { JsonObject } from "../../domain/json.ts";
+import type { Credential } from "../../domain/principal.ts";
+import { ToolCallError, toolCallError } from "../../errors/tool-call-error.ts";
+import { errorBody } from "../../errors/wire.ts";
+import type { Limits } from "../../base/limits.ts";
+
+/** A tool that the face itself answers. */
+export interface OwnTool {
+  /** As `tools/list` shows it. */
+  readonly definition: JsonObject;
+  readonly answer: (args: JsonObject, asked: OwnToolParts) => Promise<JsonObject>;
+}
+
+/** With what it answers. */
+export interface OwnToolParts {
+  readonly box: Pick<Signalbox, "outcome" | "readHandle">;
+  readonly session: BoxSession;
+  readonly credential: Credential;
+  readonly limits: Limits;
+}
+
+const annotations: JsonObject = { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false };
+
+const outcome: OwnTool = {
+  definition: {
+    name: "signalbox.outcome",
+    description:
+      "Look up what became of an earlier call that was answered as pending: still waiting for a person, still running, or its result. Ask when the user says that it was approved, not in a loop.",
+    inputSchema: {
+      type: "object",
+      properties: { callId: { type: "string", description: "The `callId` of the pending answer." } },
+      required: ["callId"],
+      additionalProperties: false,
+    },
+    annotations,
+  },
+  async answer(args, { box, credential }) {
+    const answer = await box.outcome(textOf(args, "callId"), credential);
+    return codecs.mcp.answer([answer], [])[0] ?? {};
+  },
+};
+
+const read: OwnTool = {
+  definition: {
+    name: "signalbox.read",
+    description: "Read the rest of a result that was cut, by the handle that stands in it, page by page.",
+    inputSchema: {
+      type: "object",
+      properties: {
+        handle: { type: "string", description: "The handle of the cut result." },
+        offset: { type: "integer", minimum: 0, description: "First character. Default 0." },
+      },
+      required: ["handle"],
+      additionalProperties: false,
+    },
+    annotations,
+  },
+  async answer(args, { box, session, limits }) {
+    const { offset = 0 } = args;
+    if (typeof offset !== "number" || !Number.isSafeInteger(offset) || offset < 0)
+      throw toolCallError("ARGUMENTS_INVALID", "`offset` must be a whole number of at least 0");
+    const page = await box.readHandle(textOf(args, "handle"), session, { offset, limit: limits.handlePageCharsMax });
+    const { text, ...place } = page;
+    // What a tool said stands in a block of its own; ours says where one is.
+    return {
+      content: [
+        { type: "text", text },
+        { type: "text", text: JSON.stringify({ page: place }) },
+      ],
+    };
+  },
+};
+
+/** Both of them. */
+export const ownTools: readonly OwnTool[] = [outcome, read];
+
+const byName = new Map(ownTools.map((tool) => [tool.definition["name"], tool]));
+
+/** The result of one of our own tools, errors included; undefined for any other name. */
+export async function answerOwn(name: unknown, args: unknown, asked: OwnToolParts): Promise<JsonObject | undefined> {
+  const tool = byName.get(name as string);
+  if (tool === undefined) return undefined;
+  try {
+    const given = args ?? {};
+    if (typeof given !== "object" || Array.isArray(given)) throw toolCallError("ARGUMENTS_INVALID", "the arguments must be an object");
+    return await tool.answer(given as JsonObject, asked);
+  } catch (thrown) {
+    if (!(thrown instanceof ToolCallError)) throw thrown;
+    return { content: [{ type: "text", text: JSON.stringify(errorBody(thrown)) }], isError: true };
+  }
+}
+
+/** Whether a name is one of our own tools'. */
+export function isOwnTool(name: unknown): boolean {
+  return byName.has(name as string);
+}
+
+function textOf(args: JsonObject, name: string): string {
+  const value = args[name];
+  if (typeof value !== "string" || value === "") throw toolCallError("ARGUMENTS_INVALID", `\`${name}\` must be a text`);
+  return value;
+}

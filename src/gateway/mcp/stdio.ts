@@ -1,0 +1,94 @@
+/** The stdio binding: one message a line. What is written to `output` is protocol and nothing else. */
+import type { Readable, Writable } from "node:stream";
+import type { IdSource } from "../../base/ids.ts";
+import { linesOf } from "../../base/lines.ts";
+import type { Limits } from "../../base/limits.ts";
+import type { JsonObject } from "../../domain/json.ts";
+import type { Credential } from "../../domain/principal.ts";
+import { parseBody } from "../body.ts";
+import type { McpFace } from "./face.ts";
+import { unreadable } from "./http.ts";
+import { errorMessage, rpcCodes } from "./protocol.ts";
+
+/** What serving over streams needs. */
+export interface ServeStdioParts {
+  readonly face: McpFace;
+  /** In whose name the client calls. It proved nothing: whoever starts this process has its rights anyway. */
+  readonly credential: Credential;
+  readonly input: Readable;
+  readonly output: Writable;
+  readonly limits: Limits;
+  readonly ids: IdSource;
+}
+
+/** A client that is served. */
+export interface StdioServing {
+  /** Resolves when the input has ended and every request that came is answered. */
+  readonly done: Promise<void>;
+}
+
+/**
+ * Serves one client. Messages are worked on side by side, at most `mcpStdioCallsMax` at a time: reading waits meanwhile. A line longer than
+ * `bodyBytesMax` is refused and skipped.
+ */
+export function serveStdio(parts: ServeStdioParts): StdioServing {
+  return { done: new StdioServer(parts).run() };
+}
+
+class StdioServer {
+  readonly #parts: ServeStdioParts;
+  readonly #running = new Set<Promise<void>>();
+  #sessionId: string | undefined;
+
+  constructor(parts: ServeStdioParts) {
+    this.#parts = parts;
+  }
+
+  async run(): Promise<void> {
+    try {
+      await this.#readAll();
+    } catch {
+      // The input broke or was closed from here, which is its end like any other.
+    }
+    await Promise.allSettled(this.#running);
+  }
+
+  async #readAll(): Promise<void> {
+    const { input, limits } = this.#parts;
+    for await (const line of linesOf(input, limits.bodyBytesMax)) {
+      if (line === undefined)
+        this.#send(
+          errorMessage(undefined, { code: rpcCodes.invalidRequest, message: `a message has at most ${limits.bodyBytesMax} bytes` }),
+        );
+      else if (line.trim() !== "") await this.#take(line);
+      while (this.#running.size >= limits.mcpStdioCallsMax) await Promise.race(this.#running);
+    }
+  }
+
+  async #take(line: string): Promise<void> {
+    const parsed = parseBody(line, this.#parts.limits);
+    if ("error" in parsed) {
+      this.#send(unreadable(line, parsed.error.message));
+      return;
+    }
+    const work = this.#answer(parsed.value);
+    // What follows a handshake belongs to its session, so it waits for it.
+    if (parsed.value["method"] === "initialize") await work;
+    this.#running.add(work);
+    void work.finally(() => this.#running.delete(work));
+  }
+
+  async #answer(message: JsonObject): Promise<void> {
+    const { face, credential, ids } = this.#parts;
+    const sender = { credential, sessionId: this.#sessionId, headers: undefined, traceId: ids.next("req") };
+    const answer = await face.handle(message, sender, { notify: (notification) => this.#send(notification) });
+    if (answer.kind !== "message") return;
+    if (answer.sessionId !== undefined) this.#sessionId = answer.sessionId;
+    this.#send(answer.message);
+  }
+
+  #send(message: JsonObject): void {
+    const { output } = this.#parts;
+    if (!output.destroyed && output.writable) output.write(`${JSON.stringify(message)}\n`);
+  }
+}
