@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
 import { loadConfig } from "../../src/config/load.ts";
+import { renderProblems } from "../../src/config/problem.ts";
 import { serveConfig, type Serving } from "../../src/gateway/serve.ts";
 import { deskClient, type StepOutcome } from "./desk-client.ts";
 import { createPrinter } from "./printer.ts";
@@ -71,7 +72,7 @@ async function startDesk(): Promise<Serving> {
   const port = process.env["DESK_PORT"];
   const environment = { ...keys, ...(port !== undefined && { SIGNALBOX_LISTEN: `127.0.0.1:${port}` }) };
   const loaded = await loadConfig({ path, text }, { environment, readFile: (file) => Promise.reject(new Error(`${file} is not needed`)) });
-  if ("problems" in loaded) throw new Error(loaded.problems.map(({ message }) => message).join("; "));
+  if ("problems" in loaded) throw new Error(renderProblems(loaded.problems, loaded.texts));
   return await serveConfig(loaded.config, { path, environment, version: packageJson.version, writeLog: () => undefined });
 }
 

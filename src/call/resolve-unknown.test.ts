@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { approvalIdOf, lead, shopBox, shopPolicy } from "../../test/support/box.ts";
+import { settled } from "../../test/support/manual-clock.ts";
 import { verifies } from "../../test/verifies.ts";
 import type { Answer } from "../domain/outcome.ts";
 import type { RegisteredTool } from "../domain/tool.ts";
@@ -154,5 +155,39 @@ test("a listing goes on where the page before ended", async () => {
   const listed = [...first.calls, ...second.calls].map(({ callId }) => callId);
   expect(listed.toSorted()).toEqual(calls.map(({ callId }) => callId).toSorted());
   expect((await box.unknownCalls({ tenant: "other", limit: 2 })).calls).toEqual([]);
+  await box.close();
+});
+
+test(verifies("EXEC-07", "a person cannot settle a call that the runtime is looking into at that moment"), async () => {
+  let letGo = (): void => undefined;
+  let sentCount = 0;
+  const resent = tool({
+    name: "order.bill",
+    tier: "irreversible",
+    idempotency: "key",
+    description: "Bill an order. Not for shipping it.",
+    input: z.object({ order: z.string() }),
+    retry: { attempts: 1 },
+    run: ({ order }) => {
+      sentCount += 1;
+      if (sentCount === 1) throw new Error("the line dropped");
+      return new Promise<{ readonly billed: string }>((resolve) => (letGo = () => resolve({ billed: order })));
+    },
+  });
+  const { box, turn } = await shopBox({ tools: [resent], policy });
+  const request = { tool: "order.bill", arguments: { order: "A-1" }, key: "bill-1" };
+  const made = await turn.call(request);
+  expect(made.outcome.kind).toBe("unknown");
+  const again = turn.call(request);
+  await settled();
+  await expect(box.resolveUnknown(made.callId, found(true))).rejects.toMatchObject({
+    code: "REQUEST_INVALID",
+    message: expect.stringContaining("looking into") as string,
+  });
+  letGo();
+  expect((await again).outcome).toMatchObject({ kind: "completed", result: { value: { billed: "A-1" } } });
+  await expect(box.resolveUnknown(made.callId, found(true))).rejects.toMatchObject({
+    message: expect.stringContaining("is not unknown") as string,
+  });
   await box.close();
 });
