@@ -61,7 +61,7 @@ function reasonsOf(effect: "allow" | "ask", words: Readonly<Record<Tier, string>
 
 const running = reasonsOf("allow", {
   read: "a read runs",
-  reversible: "a reversible call runs and its owner is notified",
+  reversible: "a reversible call runs and is marked for its owner",
   irreversible: "",
   privileged: "",
 });
@@ -73,8 +73,8 @@ const asking = reasonsOf("ask", {
 });
 const waived = reasonsOf("allow", {
   read: "a read runs",
-  reversible: "the question of the tier is waived; the owner is notified",
-  irreversible: "the question of the tier is waived; the owner is notified",
+  reversible: "the question of the tier is waived; it is marked for its owner",
+  irreversible: "the question of the tier is waived; it is marked for its owner",
   privileged: "",
 });
 
