@@ -1,6 +1,6 @@
 import { answerApproval, approvalKey, pendingCounter } from "../approvals/approvals.ts";
 import { canonicalJson } from "../base/canonical-json.ts";
-import type { Approval, ApprovalState } from "../domain/approval.ts";
+import type { Approval } from "../domain/approval.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Answer } from "../domain/outcome.ts";
 import type { Credential } from "../domain/principal.ts";
@@ -8,7 +8,7 @@ import { toolCallError } from "../errors/tool-call-error.ts";
 import { approvalClosed, approvalDecided, callDenied } from "../ledger/entries.ts";
 import type { OpenedValues } from "../ledger/vault.ts";
 import type { EntryDraft, Operation, Row } from "../store/store.ts";
-import type { ApprovalDecision } from "./box.ts";
+import type { ApprovalDecision, Signalbox } from "./box.ts";
 import { parkedKind, type ParkedCall } from "./parked.ts";
 import { releaseOperations } from "./release.ts";
 import type { Runtime } from "./runtime.ts";
@@ -16,21 +16,11 @@ import type { Sessions } from "./sessions.ts";
 import type { CallState } from "./stage.ts";
 import { newState, noTurn } from "./state.ts";
 
+/** What people do at the desk: the facade's own promise. */
+type Answering = Signalbox["approvals"];
+
 /** Where people answer, and where answered calls wake. */
-export interface ApprovalDesk {
-  list(query: {
-    readonly tenant: string;
-    readonly state?: ApprovalState;
-    readonly after?: string;
-    readonly limit: number;
-  }): Promise<readonly Approval[]>;
-  get(id: string, tenant: string): Promise<Approval>;
-  arguments(id: string, tenant: string): Promise<JsonObject | undefined>;
-  decide(
-    id: string,
-    decision: ApprovalDecision,
-    credential: Credential,
-  ): Promise<{ readonly approval: Approval; readonly answer: Answer | undefined }>;
+export interface ApprovalDesk extends Answering {
   /** Wakes what was approved and not yet run, and closes what nobody answered in time. */
   sweep(nowMs: number): Promise<{ readonly resumed: number; readonly expired: number }>;
   ofCall(tenant: string, callId: string): Promise<Approval | undefined>;
