@@ -27,7 +27,7 @@ export const serveCommand: Command = {
     as: { value: "CREDENTIAL", about: "with --stdio: in whose name; default the only one under `mcp.credentials`" },
   },
   about:
-    "Logs JSON lines to standard error. SIGTERM or Ctrl-C stops it: what was accepted is finished first. A policy that changes in the configuration, or in the file that it names, is put in force at once; one that is broken is named in the log, and the last sound one stays. Without a terminal, SIGHUP reads the files again. Every other setting takes a restart.",
+    "Logs JSON lines to standard error. SIGTERM or Ctrl-C stops it: what was accepted is finished first. A policy that changes in the configuration, or in the file that it names, is put in force at once, and so are `credentials`; what is broken is named in the log, and the last sound one stays. Without a terminal, SIGHUP reads the files again. Every other setting takes a restart.",
   async run(invocation) {
     const config = await requireConfig(invocation);
     if (config === undefined) return "config";

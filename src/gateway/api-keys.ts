@@ -18,8 +18,12 @@ export interface ApiKeys {
    * credential says that its holder authenticated now.
    */
   authenticate(header: string | undefined): Credential | undefined;
-  /** Refuses a credential's key from now on. Returns whether there was one. */
-  revoke(credentialId: string): boolean;
+  /**
+   * Takes these in place of all that were held: a key that is not among them is refused from now on.
+   *
+   * @throws ToolCallError `CONFIG_INVALID` as `createApiKeys`; then nothing changes.
+   */
+  replace(held: readonly KeyedCredential[]): void;
 }
 
 interface Holder {
@@ -34,23 +38,8 @@ const scheme = /^bearer +([\x21-\x7e]{1,1000})$/i;
  *
  * @throws ToolCallError `CONFIG_INVALID` with every key that is too short or held twice, never showing one.
  */
-export function createApiKeys(
-  held: readonly KeyedCredential[],
-  parts: { readonly limits: Pick<Limits, "apiKeyCharsMin">; readonly clock: Clock },
-): ApiKeys {
-  const holders = new Map<string, Holder>();
-  const problems: string[] = [];
-  for (const { credential, key } of held) {
-    const hash = sha256(key);
-    const name = hash.toString("latin1");
-    const other = holders.get(name);
-    if (key.length < parts.limits.apiKeyCharsMin)
-      problems.push(`the key of \`${credential.id}\` has fewer than ${parts.limits.apiKeyCharsMin} characters`);
-    else if (!/^[\x21-\x7e]+$/.test(key)) problems.push(`the key of \`${credential.id}\` has characters that cannot stand in a header`);
-    else if (other !== undefined) problems.push(`\`${credential.id}\` and \`${other.credential.id}\` have the same key`);
-    else holders.set(name, { hash, credential });
-  }
-  if (problems.length > 0) throw toolCallError("CONFIG_INVALID", problems.join("; "));
+export function createApiKeys(held: readonly KeyedCredential[], parts: ApiKeyParts): ApiKeys {
+  let holders = holdersOf(held, parts.limits);
   return {
     authenticate(header) {
       const key = header === undefined ? undefined : scheme.exec(header)?.[1];
@@ -60,11 +49,30 @@ export function createApiKeys(
       if (holder === undefined || !timingSafeEqual(holder.hash, hash)) return undefined;
       return { ...holder.credential, authenticatedAtMs: parts.clock.now() };
     },
-    revoke(credentialId) {
-      for (const [name, holder] of holders) {
-        if (holder.credential.id === credentialId) return holders.delete(name);
-      }
-      return false;
+    replace(next) {
+      holders = holdersOf(next, parts.limits);
     },
   };
+}
+
+interface ApiKeyParts {
+  readonly limits: Pick<Limits, "apiKeyCharsMin">;
+  readonly clock: Clock;
+}
+
+function holdersOf(held: readonly KeyedCredential[], limits: ApiKeyParts["limits"]): ReadonlyMap<string, Holder> {
+  const holders = new Map<string, Holder>();
+  const problems: string[] = [];
+  for (const { credential, key } of held) {
+    const hash = sha256(key);
+    const name = hash.toString("latin1");
+    const other = holders.get(name);
+    if (key.length < limits.apiKeyCharsMin)
+      problems.push(`the key of \`${credential.id}\` has fewer than ${limits.apiKeyCharsMin} characters`);
+    else if (!/^[\x21-\x7e]+$/.test(key)) problems.push(`the key of \`${credential.id}\` has characters that cannot stand in a header`);
+    else if (other !== undefined) problems.push(`\`${credential.id}\` and \`${other.credential.id}\` have the same key`);
+    else holders.set(name, { hash, credential });
+  }
+  if (problems.length > 0) throw toolCallError("CONFIG_INVALID", problems.join("; "));
+  return holders;
 }

@@ -26,7 +26,8 @@ function credential(id: string, parts: Partial<Credential>): Credential {
   return { id, tenant: "acme", actsFor: [], approves: [], administers: false, words: "attested", authenticatedAtMs: undefined, ...parts };
 }
 
-const credentials: Readonly<Record<keyof typeof keys, Credential>> = {
+/** What each key stands for. */
+export const credentials: Readonly<Record<keyof typeof keys, Credential>> = {
   agent: credential("agent", { actsFor: ["support"] }),
   rival: credential("rival", { actsFor: ["support"] }),
   stranger: credential("stranger", { tenant: "other", actsFor: ["support"] }),

@@ -2,7 +2,7 @@ import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifies } from "../../test/verifies.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
-import { keys, startGateway, type TestGateway } from "./gateway.fixture.ts";
+import { credentials, keys, startGateway, type TestGateway } from "./gateway.fixture.ts";
 
 let live: TestGateway;
 beforeAll(async () => {
@@ -40,8 +40,9 @@ describe("who may do what", () => {
     const own = await startGateway();
     try {
       expect((await own.send("GET", "/v1/policy", { key: keys.rival })).status).toBe(200);
-      expect(own.apiKeys.revoke("rival")).toBe(true);
+      own.apiKeys.replace([{ credential: credentials.agent, key: keys.agent }]);
       expect((await own.send("GET", "/v1/policy", { key: keys.rival })).status).toBe(401);
+      expect((await own.send("GET", "/v1/policy", { key: keys.agent })).status).toBe(200);
     } finally {
       await own.close();
     }

@@ -4,6 +4,7 @@ import { verifies } from "../../test/verifies.ts";
 import type { BoxSession, Signalbox } from "../call/box.ts";
 import { createSignalbox, libraryCredential } from "../call/signalbox.ts";
 import { loadConfig, type LoadedConfig } from "../config/load.ts";
+import { toolCallError } from "../errors/tool-call-error.ts";
 import { tool } from "../registry/define.ts";
 import type { LogLine } from "./log.ts";
 import { startPolicyReload, type PolicyReload, type ReloadParts } from "./policy-reload.ts";
@@ -63,6 +64,7 @@ async function world(text: string, changes: Partial<ReloadParts> = {}): Promise<
     path: "/etc/box/signalbox.yaml",
     config: loaded.config,
     load,
+    replaceCredentials: () => Promise.resolve(),
     clock,
     logger: { log: (line) => lines.push(line), flush: () => undefined },
     watchFolder(folder, onChange) {
@@ -172,6 +174,32 @@ test("other settings that changed are named, and not taken over", async () => {
   await made.close();
 });
 
+test("changed credentials are taken over without the policy's leave; what cannot be resolved changes nothing; asked for, all are resolved anew", async () => {
+  const taken: string[][] = [];
+  const made = await world(granting("shop.get"), {
+    replaceCredentials: (next) => {
+      const names = next.credentials.map(({ name }) => name);
+      if (names.includes("broken")) return Promise.reject(toolCallError("CONFIG_INVALID", "credential `broken`: no such secret"));
+      taken.push(names);
+      return Promise.resolve();
+    },
+  });
+  const held = (name: string): string => `credentials:\n  ${name}: { secret: secret://env/A_KEY, tenant: acme, actsFor: [support] }\n`;
+  await made.write(config, granting("shop.get").concat(held("agent")));
+  await made.write(config, granting("shop.get").concat(held("broken")));
+  await made.write(config, granting("shop.*").concat(held("other")));
+  expect(taken).toEqual([["agent"], ["other"]]);
+  expect(made.lines).toMatchObject([
+    { event: "credentials-replaced", credentials: 1 },
+    { level: "error", event: "config-refused", problem: "credential `broken`: no such secret" },
+    { event: "credentials-replaced" },
+    { event: "policy-activated" },
+  ]);
+  await made.reading.reload();
+  expect(taken).toHaveLength(3);
+  await made.close();
+});
+
 test("a folder in which other files change all the time is left alone, and steps of one change are one reading", async () => {
   let readings = 0;
   const made = await world(granting("shop.get"));
@@ -194,6 +222,7 @@ test("a folder in which other files change all the time is left alone, and steps
         { environment: {}, readFile: () => Promise.reject(new Error("none")) },
       );
     },
+    replaceCredentials: () => Promise.resolve(),
     clock,
     logger: { log: () => undefined, flush: () => undefined },
     watchFolder(_, onChange) {

@@ -9,12 +9,13 @@ import { ToolCallError } from "../errors/tool-call-error.ts";
 import { causeFacts, type Logger } from "./log.ts";
 
 /**
- * Takes a changed policy over while the gateway runs. Whoever edits the file, or sends SIGHUP, gets the new policy in force if it is sound; if not,
- * each problem is in the log with its place and the last sound one stays. Calls under way keep the policy they were decided by. Every other setting is
- * read at the start alone: a change of one is named, and takes a restart.
+ * Takes a changed policy and changed credentials over while the gateway runs. Whoever edits the file, or sends SIGHUP, gets what is new in force if it
+ * is sound; if not, each problem is in the log with its place and the last sound one stays. SIGHUP also resolves the secrets of credentials anew, so that
+ * a key in a file rotates. Calls under way keep the policy they were decided by. Every other setting is read at the start alone: a change of one is
+ * named, and takes a restart.
  */
 export interface PolicyReload {
-  /** Reads the files now and puts their policy in force, also where another was activated over the API since. Never rejects. */
+  /** Reads the files now and puts their policy and credentials in force, also where another was activated over the API since. Never rejects. */
   reload(): Promise<void>;
   /** Stops watching. What is being read is given up. */
   close(): void;
@@ -31,6 +32,8 @@ export interface ReloadParts {
   /** What the gateway was started with. */
   readonly config: Config;
   readonly load: () => Promise<LoadedConfig>;
+  /** Resolves the credentials and takes them in place of those held. Rejects with `CONFIG_INVALID` where they cannot be; then nothing changes. */
+  readonly replaceCredentials: (config: Config) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Default: the file system's own notices. */
@@ -56,11 +59,13 @@ class Reloader implements PolicyReload {
   #working: Promise<void> = Promise.resolve();
   #seen: string | undefined;
   #applied: string;
+  #credentials: string;
   #isClosed = false;
 
   constructor(parts: ReloadParts) {
     this.#parts = parts;
     this.#applied = JSON.stringify(parts.config.policyRaw);
+    this.#credentials = JSON.stringify(parts.config.credentials);
     this.#files = new Set([parts.path]);
     this.#watchFiles([]);
     // What the policy's own file is, and whether something changed since the configuration was read.
@@ -133,26 +138,45 @@ class Reloader implements PolicyReload {
   }
 
   async #apply(config: Config, isForced: boolean): Promise<void> {
-    const { box, logger } = this.#parts;
+    const { logger } = this.#parts;
     const settings = changedSettings(this.#parts.config, config);
     if (settings.length > 0) logger.log({ level: "warn", event: "restart-needed", settings: settings.join(", ") });
+    // Each stands alone: what is wrong with the policy must not keep a revoked key alive.
+    await this.#unlessRefused(() => this.#applyCredentials(config, isForced));
+    await this.#unlessRefused(() => this.#applyPolicy(config, isForced));
+  }
+
+  async #applyCredentials(config: Config, isForced: boolean): Promise<void> {
+    const credentials = JSON.stringify(config.credentials);
+    if (credentials === this.#credentials && !isForced) return;
+    await this.#parts.replaceCredentials(config);
+    this.#parts.logger.log({ level: "info", event: "credentials-replaced", credentials: config.credentials.length });
+    this.#credentials = credentials;
+  }
+
+  async #applyPolicy(config: Config, isForced: boolean): Promise<void> {
+    const { box, logger } = this.#parts;
     const policy = JSON.stringify(config.policyRaw);
     if (policy === this.#applied && !isForced) return;
     const before = box.health().policyVersion;
+    const { version } = await box.activatePolicy(config.policyRaw, "reload");
+    this.#applied = policy;
+    if (version !== before) logger.log({ level: "info", event: "policy-activated", policyVersion: version });
+  }
+
+  async #unlessRefused(apply: () => Promise<void>): Promise<void> {
     try {
-      const { version } = await box.activatePolicy(config.policyRaw, "reload");
-      this.#applied = policy;
-      if (version !== before) logger.log({ level: "info", event: "policy-activated", policyVersion: version });
+      await apply();
     } catch (error) {
       if (!(error instanceof ToolCallError)) throw error;
-      logger.log({ level: "error", event: "config-refused", place: this.#parts.path, problem: error.message });
+      this.#parts.logger.log({ level: "error", event: "config-refused", place: this.#parts.path, problem: error.message });
     }
   }
 }
 
-/** Members of the configuration that stand otherwise than at the start, but for the policy. */
+/** Members of the configuration that stand otherwise than at the start, but for the policy and the credentials. */
 function changedSettings(before: Config, after: Config): readonly string[] {
-  const { policy: _policy, policyRaw: _policyRaw, ...compared } = after;
+  const { policy: _policy, policyRaw: _policyRaw, credentials: _credentials, ...compared } = after;
   const names = Object.keys(compared) as (keyof typeof compared)[];
   return names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
 }

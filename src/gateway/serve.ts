@@ -21,7 +21,7 @@ import { verifyLedger } from "../ledger/verify.ts";
 import { createSecretResolver } from "../secrets/resolver.ts";
 import { readSecretFile } from "../secrets/secret-file.ts";
 import { openSqliteReader } from "../store/sqlite.ts";
-import { createApiKeys, type ApiKeys } from "./api-keys.ts";
+import { createApiKeys, type ApiKeys, type KeyedCredential } from "./api-keys.ts";
 import { createGateway } from "./gateway.ts";
 import { sharedVerifier, type LedgerVerifier } from "./ledger-verifier.ts";
 import { causeFacts, createJsonLogger, type Logger } from "./log.ts";
@@ -55,7 +55,7 @@ export interface Serving {
    * it is none of them, or which one is meant cannot be told.
    */
   serveStdio(options: { readonly as: string | undefined; readonly input: Readable; readonly output: Writable }): StdioServing;
-  /** Reads the configuration's files again and puts their policy in force; what is wrong with them is in the log. Never rejects. */
+  /** Reads the configuration's files again and puts their policy and credentials in force; what is wrong with them is in the log. Never rejects. */
   reload(): Promise<void>;
   /** Stops accepting, lets accepted calls finish, flushes, closes. Idempotent. */
   close(): Promise<void>;
@@ -66,14 +66,13 @@ function loadFrom(path: string, environment: Environment): Promise<LoadedConfig>
 }
 
 /**
- * Brings a gateway up. A policy that changes in the configuration's files is taken over while it runs. Closes the box again when the gateway cannot start.
+ * Brings a gateway up. A policy and credentials that change in the configuration's files are taken over while it runs. Closes the box again when the gateway cannot start.
  *
  * @throws ToolCallError `CONFIG_INVALID` with everything that only shows when it is used: secrets, keys, modules, tools.
  */
 export async function serveConfig(config: Config, options: ServeOptions): Promise<Serving> {
   const { clock = systemClock, random = systemRandom, environment = systemEnvironment(), version } = options;
-  if (config.credentials.length === 0)
-    throw toolCallError("CONFIG_INVALID", "nobody could use this gateway: no `credentials` are configured");
+  requireCredentials(config);
   const { limits, listen, hosts } = config;
   const logger = createJsonLogger({ write: options.writeLog ?? ((text) => void process.stderr.write(text)), clock, limits });
   const keys = await resolveApiKeys(config, { environment, clock, logger });
@@ -91,7 +90,12 @@ export async function serveConfig(config: Config, options: ServeOptions): Promis
     throw error;
   }
   const { path } = options;
-  const reloading = startPolicyReload({ box, path, config, load: () => loadFrom(path, environment), clock, logger });
+  const replaceCredentials = async (next: Config): Promise<void> => {
+    requireCredentials(next);
+    keys.replace(await resolveCredentials(next, { environment, clock, logger }));
+  };
+  const load = (): Promise<LoadedConfig> => loadFrom(path, environment);
+  const reloading = startPolicyReload({ box, path, config, load, replaceCredentials, clock, logger });
   return {
     box,
     config,
@@ -108,11 +112,24 @@ export async function serveConfig(config: Config, options: ServeOptions): Promis
   };
 }
 
+function requireCredentials(config: Config): void {
+  if (config.credentials.length === 0)
+    throw toolCallError("CONFIG_INVALID", "nobody could use this gateway: no `credentials` are configured");
+}
+
+/** What resolving secrets works with. */
+interface SecretParts {
+  readonly environment: Environment;
+  readonly clock: Clock;
+  readonly logger?: Logger;
+}
+
 /** The API keys of every credential, resolved from their secrets. All that cannot be resolved are named together (`CONFIG_INVALID`). */
-export async function resolveApiKeys(
-  config: Config,
-  parts: { readonly environment: Environment; readonly clock: Clock; readonly logger?: Logger },
-): Promise<ApiKeys> {
+export async function resolveApiKeys(config: Config, parts: SecretParts): Promise<ApiKeys> {
+  return createApiKeys(await resolveCredentials(config, parts), { limits: config.limits, clock: parts.clock });
+}
+
+async function resolveCredentials(config: Config, parts: SecretParts): Promise<readonly KeyedCredential[]> {
   const { environment, clock, logger } = parts;
   const onWarning = (): void => logger?.log({ level: "warn", event: "secret-file-exposed" });
   const resolver = createSecretResolver({ environment, readFile: readSecretFile, clock, limits: config.limits, onWarning });
@@ -123,10 +140,7 @@ export async function resolveApiKeys(
     each.status === "rejected" ? [`credential \`${config.credentials[index]?.name ?? ""}\`: ${(each.reason as Error).message}`] : [],
   );
   if (problems.length > 0) throw toolCallError("CONFIG_INVALID", problems.join("; "));
-  return createApiKeys(
-    settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : [])),
-    { limits: config.limits, clock },
-  );
+  return settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
 }
 
 function mcpUsersOf(config: Config): McpUsers {
