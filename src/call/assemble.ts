@@ -121,7 +121,7 @@ async function createRuntime(
   const random = options.random ?? systemRandom;
   const policy = policyInForce(options.policy, limits);
   const registry = createRegistry({ limits });
-  addTools(registry, options);
+  addTools(registry, options, limits);
   const { store: rawStore, keyring } = await openState(options, clock, random);
   const anchors = options.anchors ?? [];
   const checkpointer = createCheckpointer({ store: rawStore, keyring, clock, limits, anchors });

@@ -239,7 +239,7 @@ test(verifies("AUTH-10", "a session's budget is exact at a hundred parallel call
 test(verifies("CALL-10", "a tool that ignores its signal does not keep the caller waiting"), async () => {
   const made = shop();
   made.script = ["hang"];
-  const { box, turn, clock } = await shopBox({ shop: made, limits: { attemptTimeoutMs: 1_000 } });
+  const { box, turn, clock } = await shopBox({ shop: made });
   let answered = false;
   const answer = turn.call({ tool: "order.refund", arguments: waived }).finally(() => (answered = true));
   await clock.advance(9_000);

@@ -1,4 +1,5 @@
 import { cleanForPeople } from "../approvals/card.ts";
+import type { Limits } from "../base/limits.ts";
 import type { Tool } from "../domain/tool.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { toolRegistered } from "../ledger/entries.ts";
@@ -6,15 +7,15 @@ import type { Registry } from "../registry/registry.ts";
 import type { SignalboxOptions } from "./options.ts";
 import type { Runtime } from "./runtime.ts";
 
-/** Registers the tools of a box. `CONFIG_INVALID` with every tool that cannot be registered, or that its store cannot keep safe. */
-export function addTools(registry: Registry, options: SignalboxOptions): void {
+/** Registers the tools of a box, with its limits for what their definitions leave out. `CONFIG_INVALID` with every tool that cannot be registered, or that its store cannot keep safe. */
+export function addTools(registry: Registry, options: SignalboxOptions, limits: Limits): void {
   const problems: string[] = [];
   const isForgetful = forgetsCalls(options);
-  for (const registered of options.tools ?? []) {
-    const { tool } = registered;
+  for (const { tool: stated, connector, withLimits } of options.tools ?? []) {
+    const tool = withLimits?.(limits) ?? stated;
     // A name from outside may be made to deceive whoever reads this.
     const name = cleanForPeople(tool.name, 80);
-    const added = registry.add(registered);
+    const added = registry.add({ tool, connector });
     if (added.kind === "refused") problems.push(`tool \`${name}\`: ${added.problems.join("; ")}`);
     if (isForgetful && (tool.tier === "irreversible" || tool.tier === "privileged"))
       problems.push(

@@ -1,3 +1,4 @@
+import type { Limits } from "../base/limits.ts";
 import type { ErrorCode, Effect } from "../errors/codes.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { Label } from "./label.ts";
@@ -160,4 +161,6 @@ export interface Connector {
 export interface RegisteredTool {
   readonly tool: Tool;
   readonly connector: Connector;
+  /** The same tool with what was left out of its definition taken from a box's limits. Absent: nothing was left out. */
+  readonly withLimits?: (limits: Limits) => Tool;
 }

@@ -39,16 +39,21 @@ export function tool<const Input extends ToolInput>(definition: ToolDefinition<I
   if ("problem" in converted) problems.push(converted.problem);
   if (convertedOutput !== undefined && "problem" in convertedOutput) problems.push(convertedOutput.problem.replace("`input`", "`output`"));
   if ((run === undefined) === (connector === undefined)) problems.push("exactly one of `run` and `connector` is needed");
-  const whole = completeTool({
+  const said: ToolParts = {
     ...parts,
     inputSchema: "schema" in converted ? converted.schema : {},
     outputSchema: convertedOutput !== undefined && "schema" in convertedOutput ? convertedOutput.schema : undefined,
     argumentRoles: rolesByPointer(roles),
-  });
+  };
+  const whole = completeTool(said);
   problems.push(...definitionProblems(whole, defaultLimits));
   if (problems.length > 0)
     throw toolCallError("CONFIG_INVALID", `the tool \`${shownName(definition.name)}\` is not valid: ${problems.join("; ")}`);
-  return { tool: whole, connector: connector ?? runConnector(run as Handler, isStandard(input) ? input : undefined) };
+  return {
+    tool: whole,
+    connector: connector ?? runConnector(run as Handler, isStandard(input) ? input : undefined),
+    withLimits: (limits) => completeTool(said, limits),
+  };
 }
 
 type Handler = (args: never, execution: HandlerExecution) => unknown;

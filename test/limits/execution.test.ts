@@ -169,3 +169,36 @@ test(
     await box.close();
   },
 );
+
+test(verifies("EXEC-01", "what a tool's definition leaves out is taken from the limits of its box, not from the defaults"), async () => {
+  let attempts = 0;
+  const hanging = tool({
+    name: "order.hanging",
+    tier: "read",
+    description: "Never answers.",
+    input: z.object({}),
+    run: () => {
+      attempts += 1;
+      return new Promise(() => undefined);
+    },
+  });
+  const limits = {
+    attemptTimeoutMs: 200,
+    attemptsMax: 2,
+    retryBaseMs: 10,
+    retryCapMs: 10,
+    replyDeadlineMs: 20_000,
+    executeDeadlineMs: 10_000,
+  };
+  const { box, turn, clock } = await shopBox({ policy, tools: [hanging], limits });
+  expect(box.tools().find(({ name }) => name === "order.hanging")).toMatchObject({
+    timeouts: { attemptMs: 200, executeMs: 10_000, replyMs: 20_000 },
+    retry: { attempts: 2 },
+  });
+  const answer = turn.call({ tool: "order.hanging", arguments: {} });
+  await settled();
+  await clock.advance(1_000);
+  expect((await answer).outcome).toMatchObject({ kind: "failed", error: { code: "TOOL_TIMEOUT" } });
+  expect(attempts).toBe(2);
+  await box.close();
+});
