@@ -1,6 +1,7 @@
 import type { WriteStream } from "node:tty";
 import type { JourneyEvent } from "../../src/index.ts";
 import type { StepOutcome } from "./desk-client.ts";
+import type { McpServers } from "./mcp-clients.ts";
 import type { ShopDatabase } from "./shop-database.ts";
 
 /** Says on the terminal what happens, one readable line per stage that mattered. */
@@ -14,6 +15,7 @@ export interface Printer {
   ledger(verified: { readonly ok: boolean; readonly entries: number; readonly batches: number; readonly checkpoints: number }): void;
   wrong(): void;
   next(address: string, keys: Readonly<Record<string, string>>, session: string): void;
+  mcpServers(servers: McpServers): void;
 }
 
 const marks = { completed: "✓", failed: "✗", denied: "✗", pending: "…", unknown: "?" } as const;
@@ -35,7 +37,9 @@ export function createPrinter(out: Pick<WriteStream, "write"> & { readonly isTTY
   return {
     opening(address, toolCount) {
       line();
-      line(`${paint(1, "Signalbox")} is up on ${address}: ${toolCount} tools of a real shop, one recorded conversation.`);
+      line(
+        `${paint(1, "Signalbox")} is up on ${address}: ${toolCount} tools of a real shop and two MCP servers, one recorded conversation.`,
+      );
       line(dim("Each call makes the same journey; the lines are the stages at which something was decided."));
     },
     step(number, story, said) {
@@ -78,6 +82,10 @@ export function createPrinter(out: Pick<WriteStream, "write"> & { readonly isTTY
       line(`   approvals  SIGNALBOX_KEY=${keys["DESK_LEAD_KEY"]} npx signalbox approvals list --url ${address}`);
       line(dim(`                then the same with \`approvals approve ID\`; an amount of up to 5 needs nobody's yes`));
       line(`   ledger     npx signalbox audit verify --config examples/support-desk/signalbox.yaml`);
+    },
+    mcpServers(servers) {
+      line("   MCP        the same tools for an MCP client; put one of these into its configuration:");
+      line(JSON.stringify({ mcpServers: servers }, undefined, 2));
       line(dim("   Ctrl-C ends it."));
     },
   };

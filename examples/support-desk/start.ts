@@ -6,13 +6,14 @@ import { loadConfig } from "../../src/config/load.ts";
 import { renderProblems } from "../../src/config/problem.ts";
 import { serveConfig, type Serving } from "../../src/gateway/serve.ts";
 import { deskClient, type StepOutcome } from "./desk-client.ts";
+import { mcpServersOf } from "./mcp-clients.ts";
 import { createPrinter } from "./printer.ts";
 import { openShop } from "./shop-database.ts";
 import { startShop } from "./shop-service.ts";
 
 /**
- * The support desk: a shop with a database and an HTTP service of its own, a Signalbox gateway in front of it, and one recorded conversation played
- * through the gateway over HTTP. Afterwards everything stays up to be tried by hand; `--once` ends instead. Exits with 1 when the story does not go
+ * The support desk: a shop with a database and an HTTP service of its own, two MCP servers from npm, a Signalbox gateway in front of them, and one recorded
+ * conversation played through the gateway over HTTP. Afterwards everything stays up to be tried by hand; `--once` ends instead. Exits with 1 when the story does not go
  * as told. `DESK_PORT`, `SHOP_PORT` and `DESK_STATE` put gateway, shop and state elsewhere than where signalbox.yaml says; port 0 is a free one.
  */
 interface Step {
@@ -54,6 +55,7 @@ for (const [index, step] of steps.entries()) {
   if (step.then !== undefined) isAsTold &&= await goOn(step.then, outcomes[0]);
 }
 isAsTold &&= database.refunds().length === 1 && database.pickups().length === 1 && database.mails().length === 0;
+isAsTold &&= readFileSync(join(state, "memory.jsonl"), "utf8").includes("mornings only");
 print.books(database);
 const verified = await client.verifyLedger(keys.DESK_AUDITOR_KEY);
 print.ledger(verified);
@@ -63,12 +65,22 @@ stopWatching();
 if (!isAsTold) print.wrong();
 if (once) await stop(isAsTold ? 0 : 1);
 print.next(desk.address, keys, session);
+const agentKey = keys.DESK_AGENT_KEY;
+print.mcpServers(mcpServersOf({ address: desk.address, agentKey, folder: join(state, "stdio"), configuration: configuration(), keys }));
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void stop(isAsTold ? 0 : 1));
 
-/** The gateway of signalbox.yaml, in front of this shop. */
+/** signalbox.yaml for this shop, this Node.js, and this folder from wherever it is read. */
+function configuration(): string {
+  return readFileSync(join(folder, "signalbox.yaml"), "utf8")
+    .replaceAll("127.0.0.1:7321", new URL(shop.url).host)
+    .replaceAll("[node, ../../", `[${JSON.stringify(process.execPath)}, ${join(folder, "../..")}/`)
+    .replaceAll("./handbook", join(folder, "handbook"));
+}
+
+/** The gateway of that configuration. */
 async function startDesk(): Promise<Serving> {
   const path = join(folder, "signalbox.yaml");
-  const text = readFileSync(path, "utf8").replaceAll("127.0.0.1:7321", new URL(shop.url).host).replaceAll("./.signalbox", state);
+  const text = configuration().replaceAll("./.signalbox", state);
   const port = process.env["DESK_PORT"];
   const environment = { ...keys, ...(port !== undefined && { SIGNALBOX_LISTEN: `127.0.0.1:${port}` }) };
   const loaded = await loadConfig({ path, text }, { environment, readFile: (file) => Promise.reject(new Error(`${file} is not needed`)) });

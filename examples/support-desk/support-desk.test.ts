@@ -2,8 +2,11 @@ import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { expect, test } from "vitest";
 import { verifies } from "../../test/verifies.ts";
+import type { McpServers } from "./mcp-clients.ts";
 
 /** Runs the story to its end in a process of its own, on free ports. */
 async function runOnce(): Promise<{ readonly code: number | null; readonly out: string; readonly err: string }> {
@@ -35,6 +38,8 @@ const told = [
   /6\. a tool that hangs[\s\S]*?attempt 3[\s\S]*?✗ failed +\{"error":\{"code":"TOOL_TIMEOUT"/,
   /7\. a lost reply[\s\S]*?\? unknown[\s\S]*?joined the earlier call; nothing was sent again[\s\S]*?✓ completed/,
   /8\. a review tells the agent[\s\S]*?TOOL_NOT_FOUND/,
+  /9\. a read through an MCP server[\s\S]*?resolve +handbook\.read_text_file[\s\S]*?✓ completed \{"result":\{"content":"# Broken goods/,
+  /10\. a write through an MCP server[\s\S]*?resolve +memory\.create_entities[\s\S]*?gate +intent on disk[\s\S]*?✓ completed/,
   /refunds 1, pick-ups 1, mails 0/,
   /ledger ✓ verified: \d+ entries in \d+ sealed batches, [1-9]\d* signed checkpoints/,
 ];
@@ -58,4 +63,52 @@ test(
     for (const line of lines) expect(timeless(out)).toContain(timeless(line.replace(/…$/, "")));
   },
   30_000,
+);
+
+test(
+  verifies("CONN-04", "the MCP client configuration that the support desk prints works as it is, over HTTP and over stdio"),
+  async () => {
+    const state = await mkdtemp(join(tmpdir(), "signalbox-desk-"));
+    const environment = { PATH: "", NO_COLOR: "1", DESK_PORT: "0", SHOP_PORT: "0", DESK_STATE: state };
+    const child = spawn(process.execPath, [join(import.meta.dirname, "start.ts")], {
+      env: environment,
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    try {
+      let out = "";
+      for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
+        out += chunk.toString();
+        if (out.includes("Ctrl-C ends it.")) break;
+      }
+      const printed = /^\{\n[\s\S]*?^\}$/m.exec(out)?.[0] ?? "";
+      const { mcpServers } = JSON.parse(printed) as { readonly mcpServers: McpServers };
+      const { "desk-http": http, "desk-stdio": stdio } = mcpServers;
+      // What a client keeps of the server that it starts itself has no secret in it.
+      expect(JSON.stringify(stdio)).not.toContain(http.headers["Authorization"]?.slice("Bearer ".length));
+      const transports = [
+        new StreamableHTTPClientTransport(new URL(http.url), { requestInit: { headers: { ...http.headers } } }),
+        new StdioClientTransport({ command: stdio.command, args: [...stdio.args], env: {}, stderr: "ignore" }),
+      ];
+      for (const transport of transports) {
+        const client = new Client({ name: "test", version: "1" }, { versionNegotiation: { mode: "auto" } });
+        await client.connect(transport);
+        const names = (await client.listTools()).tools.map(({ name }) => name);
+        expect(names).toEqual(
+          expect.arrayContaining(["shop.get_order", "handbook.read_text_file", "memory.create_entities", "signalbox.outcome"]),
+        );
+        expect(names).not.toContain("handbook.write_file");
+        const page = await client.callTool({ name: "handbook.read_text_file", arguments: { path: "delivery.md" } });
+        expect(JSON.stringify(page.structuredContent)).toContain("paid by noon");
+        const reviews = await client.callTool({ name: "shop.read_reviews", arguments: { product: "kettle" } });
+        expect([reviews.isError ?? false, JSON.stringify(reviews.content)]).toEqual([false, expect.stringContaining("Boils fast")]);
+        await client.close();
+      }
+    } finally {
+      child.kill("SIGTERM");
+      expect(await ended).toBe(0);
+      await rm(state, { recursive: true, force: true });
+    }
+  },
+  60_000,
 );
