@@ -4,15 +4,6 @@ import type { ToolCallError } from "../../errors/tool-call-error.ts";
 import { errorBody } from "../../errors/wire.ts";
 import { errorMessage, rpcCodes, type McpAnswer, type RpcId } from "./protocol.ts";
 
-/**
- * The JSON-RPC code of an error outside a call. The table's own code, except where MCP has reserved it for a meaning of its own (-32020 to -32099):
- * a client must not take a spent budget for a version that is not spoken.
- */
-export function rpcCodeOf(error: ToolCallError): number {
-  const code: number = codes[error.code].jsonRpc;
-  return code <= -32020 && code >= -32099 ? -32000 : code;
-}
-
 /** The answer to a request that ended by an error outside any call. */
 export function failureAnswer(
   error: ToolCallError,
@@ -23,7 +14,11 @@ export function failureAnswer(
   // A legacy client begins anew on this status, and on no other.
   if (error.code === "SESSION_UNKNOWN" && !asked.isModern && asked.isInSession)
     return { kind: "message", status: 404, message: errorMessage(id, { code: rpcCodes.sessionNotFound, message: error.message, data }) };
-  return { kind: "message", status: statusOf(error), message: errorMessage(id, { code: rpcCodeOf(error), message: error.message, data }) };
+  return {
+    kind: "message",
+    status: statusOf(error),
+    message: errorMessage(id, { code: codes[error.code].jsonRpc, message: error.message, data }),
+  };
 }
 
 function statusOf(error: ToolCallError): number {
