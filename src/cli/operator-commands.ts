@@ -107,7 +107,7 @@ const retain: Command = {
   summary: "Drop old ledger entries, of every tenant",
   flags: { ...gatewayFlags, days: { value: "DAYS", about: "entries older than so many days go" } },
   about:
-    "Whole sealed segments go and a signed tombstone stays, so the ledger goes on verifying. It cannot be undone. For the key of an administrator; not while the ledger is being verified.",
+    "Whole sealed segments go and a signed tombstone stays, so the ledger goes on verifying. It cannot be undone. For the key of an administrator.",
   async run(invocation) {
     const olderThanDays = daysOf(invocation);
     const answer = await gatewayClient(invocation)("POST", "/v1/ledger/retain", { olderThanDays });

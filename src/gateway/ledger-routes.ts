@@ -135,7 +135,7 @@ const retainLedger: GuardedRoute = {
   access: ["administrator"],
   summary: "Drop old ledger entries, of every tenant",
   about:
-    "Whole sealed segments go, up to the last checkpoint signed before that day; a signed tombstone stays, and the ledger goes on verifying. It cannot be undone. Not while the ledger is being verified.",
+    "Whole sealed segments go, up to the last checkpoint signed before that day; a signed tombstone stays, and the ledger goes on verifying. It cannot be undone.",
   body: {
     schema: closed({ olderThanDays: { type: "integer", minimum: 1, maximum: daysMax, description: "Age from which entries go." } }, [
       "olderThanDays",

@@ -1,6 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { SqliteStore } from "../store/sqlite.ts";
+import { defaultLimits } from "../base/limits.ts";
 import { recordCall, recordCalls, seededRandom, sqliteBench, temporaryFolder, type Bench } from "./ledger.fixture.ts";
 import { memoryKeyring } from "./keyring.ts";
 import { tombstone } from "./own-entries.ts";
@@ -60,6 +61,27 @@ describe("retention", () => {
     expect((await verify()).problems).toEqual([]);
     await bench.store.dropEntries({ writer: bench.store.writer, epoch: 1, throughSeq: 3 });
     expect((await verify()).problems).toEqual([]);
+  });
+
+  it("takes nothing that is dropped while the ledger is being verified for damage", async () => {
+    await recordCalls(bench, 40);
+    bench.clock.advance(1_000);
+    for (const dropAtPage of [1, 2, 3, 5]) {
+      let pages = 0;
+      const reader: Bench["store"] = {
+        ...bench.store,
+        async entries(query) {
+          const isWalk = query.kind === undefined;
+          if (isWalk) pages += 1;
+          if (isWalk && pages === dropAtPage) await retainSince(bench, { olderThanMs: bench.clock.now(), by: "ops" });
+          return await bench.store.entries(query);
+        },
+      };
+      const limits = { ...defaultLimits, verifyPageEntries: 10 };
+      expect((await verifyLedger(reader, { publicKeys: bench.keyring.publicKeys, limits })).problems).toEqual([]);
+      bench.clock.advance(1_000);
+      await recordCalls(bench, 30);
+    }
   });
 
   it("excuses no removal beyond what the tombstone says", async () => {

@@ -23,7 +23,7 @@ export interface Retained {
 /**
  * Drops the sealed past: for every writer, all entries through the last checkpoint that was signed before `olderThanMs` (wall time). A signed
  * tombstone is written, and covered by a checkpoint, before anything goes; the checkpoints stay, so the ledger goes on verifying. Entries
- * between that checkpoint and `olderThanMs` stay until a later run. Not to be run while the ledger is being verified.
+ * between that checkpoint and `olderThanMs` stay until a later run.
  */
 export async function retainSince(
   parts: RetentionParts,

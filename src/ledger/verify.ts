@@ -2,7 +2,7 @@ import { defaultLimits } from "../base/limits.ts";
 import { checkpointHash, checkpointKey, checkpointOf, checkpointsOf, isCheckpointSigned, type Checkpoint } from "./checkpoint.ts";
 import type { PublicKey } from "./keyring.ts";
 import type { Inspection, LedgerReader, VerifyOptions, WriterEpochs } from "./inspection.ts";
-import { findTombstones } from "./tombstones.ts";
+import { findTombstones, tombstoneText, type Tombstones } from "./tombstones.ts";
 import { coveredBy, createProblemList, type ProblemList, type Verification } from "./verification.ts";
 import { walkWriter } from "./walk.ts";
 
@@ -10,8 +10,38 @@ import { walkWriter } from "./walk.ts";
  * Proves the ledger's integrity: every entry's text against its row, its leaf hash in its batch's tree, batches against the chain, the chain
  * against signed checkpoints, and those against anchors. Reads page by page; memory does not grow with the ledger. Never throws for a
  * ledger that is wrong; that is what the answer says.
+ *
+ * What retention drops meanwhile is no damage: where problems were found and new tombstones stand in the ledger since, all is read again.
  */
 export async function verifyLedger(store: LedgerReader, options: VerifyOptions): Promise<Verification> {
+  for (let left = attemptsMax - 1; ; left -= 1) {
+    const { verification, tombstones } = await verifyOnce(store, options);
+    if (verification.ok || left === 0) return verification;
+    const pageEntries = (options.limits ?? defaultLimits).verifyPageEntries;
+    const since = await findTombstones(store, options.publicKeys, pageEntries, createProblemList(0));
+    if (namesOf(since) === namesOf(tombstones) && !isDropUnderWay(verification, since)) return verification;
+  }
+}
+
+/** Retention runs by the day; whoever drops entries faster than they can be read is told what the last reading found. */
+const attemptsMax = 3;
+
+function namesOf(tombstones: Tombstones): string {
+  return [...tombstones.values()].flat().map(tombstoneText).join();
+}
+
+/** A tombstone is written before its entries go, so one that was known from the start may be at work all the same. */
+function isDropUnderWay({ problems }: Verification, tombstones: Tombstones): boolean {
+  return problems.some(({ kind, writer = "", seq }) => {
+    const throughSeq = tombstones.get(writer)?.at(-1)?.throughSeq;
+    return kind === "removed" && seq !== undefined && throughSeq !== undefined && seq <= throughSeq;
+  });
+}
+
+async function verifyOnce(
+  store: LedgerReader,
+  options: VerifyOptions,
+): Promise<{ readonly verification: Verification; readonly tombstones: Tombstones }> {
   const limits = options.limits ?? defaultLimits;
   const found = createProblemList(limits.ledgerProblemsMax);
   const notices: string[] = [];
@@ -22,7 +52,7 @@ export async function verifyLedger(store: LedgerReader, options: VerifyOptions):
   const totals = { entries: 0, batches: 0, unsigned: 0, unprotected: 0 };
   const inspection: Inspection = { ...options, store, anchors, limits, found, notices, tombstones, last: chain.last, lastAnchor, totals };
   for (const heads of await writersOf(store, chain.last, lastAnchor)) await walkWriter(inspection, heads);
-  return {
+  const verification = {
     ok: found.problems.length === 0,
     entries: totals.entries,
     batches: totals.batches,
@@ -35,6 +65,7 @@ export async function verifyLedger(store: LedgerReader, options: VerifyOptions):
     protectedThrough: coveredBy(lastAnchor),
     unprotectedTail: totals.unprotected,
   };
+  return { verification, tombstones };
 }
 
 /** Writers of the store and of the last checkpoints: one that vanished from the store must be missed. */
