@@ -66,7 +66,7 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: "src/call/replay.ts",
-        find: "if (claim === undefined || claim.callId === state.callId) return proceed;",
+        find: 'if (claim === undefined || claim.state === "free") return proceed;',
         replace: "if (claim !== null) return proceed;",
       },
     ],

@@ -172,6 +172,9 @@ export const limitTable = {
   dataKeyCacheMs: { value: 60_000, unit: "ms", about: "a data key is used without looking whether it was destroyed elsewhere" },
   dataKeysCachedMax: { value: 10_000, unit: "keys", about: "data keys of tenants and persons kept in memory" },
   sessionsLiveMax: { value: 100_000, unit: "sessions", about: "sessions kept in the memory of one process" },
+  // Several processes on one store.
+  joinPollMs: { value: 100, unit: "ms", about: "between two looks at calls of other processes that somebody here waits for" },
+  joinsWaitingMax: { value: 1_000, unit: "calls", about: "callers of one process that wait for calls of other processes" },
   // Recovery and reconciliation.
   recoveryAtOnceMax: { value: 16, unit: "calls", about: "calls of a dead process that are looked into at the same time" },
   recoveryStartMs: {

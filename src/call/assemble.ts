@@ -16,6 +16,7 @@ import { createArgumentValidator } from "../schema/validate.ts";
 import { createSecretResolver } from "../secrets/resolver.ts";
 import { readSecretFile } from "../secrets/secret-file.ts";
 import { createApprovalDesk, type ApprovalDesk } from "./approval-desk.ts";
+import { createElsewhere, joinElsewhere, type Elsewhere } from "./elsewhere.ts";
 import type { JourneyEvent } from "./box.ts";
 import { createCarrier, type Carrier } from "./carry.ts";
 import { safely, tell } from "./observers.ts";
@@ -62,6 +63,7 @@ interface Knot {
   carrier?: Carrier;
   desk?: ApprovalDesk;
   recovery?: Recovery;
+  elsewhere?: Elsewhere;
 }
 
 /** Puts a box together, in the order in which its parts need each other. */
@@ -77,6 +79,7 @@ export async function assemble(options: SignalboxOptions): Promise<Assembly> {
   const carrier = (knot.carrier = createCarrier(runtime, runCall, () => state.isClosing));
   const desk = (knot.desk = createApprovalDesk(runtime, sessions, (call) => carrier.track(call)));
   const recovery = (knot.recovery = createRecovery(runtime, sessions, (call, from) => carrier.track(call, from)));
+  const elsewhere = (knot.elsewhere = createElsewhere(runtime));
   await recordTools(runtime);
   const toolSources = createToolSources({
     runtime,
@@ -91,6 +94,7 @@ export async function assemble(options: SignalboxOptions): Promise<Assembly> {
     if (state.isClosing) return;
     state.isClosing = true;
     upkeep.stop();
+    elsewhere.stop();
     await carrier.drain(limits.drainMs);
     await toolSources.close();
     await Promise.allSettled(runtime.registry.listVersions(() => true).map(async ({ connector }) => await connector.close?.()));
@@ -122,7 +126,7 @@ async function createRuntime(
   const policy = policyInForce(options.policy, limits);
   const registry = createRegistry({ limits });
   addTools(registry, options, limits);
-  const { store: rawStore, keyring } = await openState(options, clock, random);
+  const { store: rawStore, keyring } = await openState(options, { clock, random, limits });
   const anchors = options.anchors ?? [];
   const checkpointer = createCheckpointer({ store: rawStore, keyring, clock, limits, anchors });
   // A store that keeps nothing has nothing to sign for anybody later, unless an anchor outside keeps the signatures.
@@ -164,6 +168,7 @@ async function createRuntime(
     callInside: (parent, request) => (knot.carrier as Carrier).inside(parent, request),
     withinReplyDeadline: (running, asker) => (knot.carrier as Carrier).within(running, asker),
     approvalOfCall: (tenant, callId) => (knot.desk as ApprovalDesk).ofCall(tenant, callId),
+    joinElsewhere: (asker, callId, keyRow) => joinElsewhere(knot.elsewhere as Elsewhere, asker, { callId, keyRow }),
     recordedOutcome: (tenant, callId) => recordedOutcome(runtime, tenant, callId),
     reconcile: (tenant, keyRow) => (knot.recovery as Recovery).reconcile(tenant, keyRow),
     get hasObservers() {

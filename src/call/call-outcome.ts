@@ -2,6 +2,7 @@ import { parseOwnJson } from "../base/own-json.ts";
 import type { Answer } from "../domain/outcome.ts";
 import type { Credential } from "../domain/principal.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
+import { isShared } from "../store/shared.ts";
 import type { Assembly } from "./assemble.ts";
 import { outcomeOf, pendingApproval, pendingExecution } from "./endings.ts";
 
@@ -36,7 +37,7 @@ export async function outcomeOfCall(
   const approval = running === undefined ? await desk.ofCall(credential.tenant, callId) : undefined;
   if (approval !== undefined) return { ...base, outcome: pendingApproval(approval) };
   // The process of a read ended before its result was recorded: nothing happened, and nobody is carrying it out. On a shared store somebody may be.
-  if (running === undefined && body.tier === "read" && runtime.store.kind !== "postgres")
+  if (running === undefined && body.tier === "read" && !isShared(runtime.store))
     return {
       ...base,
       outcome: outcomeOf(

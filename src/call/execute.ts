@@ -23,7 +23,7 @@ export async function execute(state: CallState): Promise<Verdict> {
     principal: session.principal,
     sessionId: session.id,
     secret: runtime.secret,
-    deadlineAtMonotonicMs: startedMs + tool.timeouts.executeMs,
+    deadlineAtMonotonicMs: startedMs + executionMs(state, tool.timeouts.executeMs),
     isSafeToResend: tool.idempotency === "natural" || tool.idempotency === "key",
     signal: state.signal,
     // A progress message is the tool's words, and leaves no less searched for secrets than its result does.
@@ -39,6 +39,11 @@ export async function execute(state: CallState): Promise<Verdict> {
   }
   state.executedMs = runtime.clock.monotonic() - startedMs;
   return proceed;
+}
+
+/** What is left of the claim: once it is over, another process may be settling the call, and nothing may be sent any more. */
+function executionMs({ claimDeadlineMs, runtime }: CallState, executeMs: number): number {
+  return claimDeadlineMs === undefined ? executeMs : Math.min(executeMs, claimDeadlineMs - runtime.clock.now());
 }
 
 function noteAttempt(state: CallState, event: AttemptEvent): void {

@@ -48,6 +48,7 @@ export async function gate(state: CallState): Promise<Verdict> {
   }
   if (result.kind === "committed") {
     state.isClaimed = true;
+    if (claims.guards.includes("key")) state.claimVersion = (state.keyRow?.version ?? 0) + 1;
     return proceed;
   }
   return explainRefusal(state, claims.guards[result.index] as Guard, claims.operations[result.index] as Operation);
@@ -130,6 +131,7 @@ function claimKey(state: CallState, claims: Claims): void {
   const { registered, key, runtime } = state;
   const { tool } = registered as NonNullable<typeof registered>;
   const deadlineMs = runtime.clock.now() + tool.timeouts.executeMs;
+  state.claimDeadlineMs = deadlineMs;
   const row = (key as NonNullable<typeof key>).row;
   const put = { op: "put", key: row, body: keyClaim(state, "running", { deadlineMs }) as unknown as Json, dueMs: deadlineMs } as const;
   push(claims, "key", { ...put, expect: state.keyRow?.version ?? "absent" });

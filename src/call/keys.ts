@@ -12,8 +12,11 @@ export interface CallKey {
   readonly upstream: string;
 }
 
-/** Where a key's claim stands. */
-export type KeyState = "running" | "pending" | "completed" | "failed" | "rejected" | "unknown";
+/**
+ * Where a key's claim stands. `free`: nothing happened and the key may be claimed again; the row stays so that its versions go on counting, and a
+ * process that slept through its claim never finds its own version on the claim of another call.
+ */
+export type KeyState = "running" | "pending" | "completed" | "failed" | "rejected" | "unknown" | "free";
 
 /** The row behind a key: the claim while the call runs, and where its outcome is found afterwards. */
 export interface KeyClaim {

@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.ts";
+import type { Limits } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import type { Checkpointer } from "../ledger/checkpointer.ts";
@@ -17,8 +18,7 @@ import type { SignalboxOptions } from "./options.ts";
  */
 export async function openState(
   options: SignalboxOptions,
-  clock: Clock,
-  random: Random,
+  { clock, random, limits }: { readonly clock: Clock; readonly random: Random; readonly limits: Limits },
 ): Promise<{ readonly store: Store; readonly keyring: Keyring }> {
   const wanted = options.store ?? "memory";
   const path = typeof wanted === "string" && wanted.startsWith("sqlite:") ? wanted.slice("sqlite:".length) : undefined;
@@ -35,7 +35,7 @@ export async function openState(
   if (!isShared && path === undefined) return { store: createMemoryStore({ clock, random }), keyring };
   const store =
     path === undefined
-      ? await openPostgresStore({ connectionString: wanted, clock, random })
+      ? await openPostgresStore({ connectionString: wanted, clock, random, limits })
       : await openSqliteStore({ path, clock, random });
   // The first thing that a restored store says, before anything else is written in its new epoch.
   if (store.restored !== undefined)

@@ -52,6 +52,7 @@ export async function rebuildCall(
   state.key = { text: body.key ?? claim.callId, isAddressable, row: { space: row.space, tenant, key: row.key }, upstream };
   state.heldMicrosUsd = claim.heldMicrosUsd;
   state.isClaimed = true;
+  state.claimVersion = row.version;
   state.isRecovered = true;
   return state;
 }

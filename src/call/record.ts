@@ -4,7 +4,7 @@ import type { Outcome } from "../domain/outcome.ts";
 import { callDenied, callIntended, callSettled, type CallFacts } from "../ledger/entries.ts";
 import type { PrivateTexts, SealedValues } from "../ledger/vault.ts";
 import type { EntryDraft, Operation } from "../store/store.ts";
-import { outcomeOf } from "./endings.ts";
+import { outcomeOf, pendingExecution } from "./endings.ts";
 import { releaseOperations } from "./release.ts";
 import { privateOutcome, type Ended } from "./outcome-record.ts";
 import type { CallState, StageName } from "./stage.ts";
@@ -110,9 +110,10 @@ export async function recordEnding(state: CallState, stage: StageName, outcome: 
     const texts: PrivateTexts = { ...askedTexts(state), ...privateOutcome(outcome, undefined) };
     const facts = callFacts(state, seal(state, "call-denied", texts));
     const entry = callDenied({ ...facts, stage, code: error.code, reason: error.message });
-    const operations = error.code === "PERMISSION_DENIED" && state.parent === undefined ? [countDenial(state)] : [];
-    operations.push(...(await releaseWoken(state)));
-    const result = await state.runtime.store.commit({ operations, entries: [entry] });
+    const woken = await releaseWoken(state);
+    const counted = error.code === "PERMISSION_DENIED" && state.parent === undefined ? [countDenial(state)] : [];
+    const result = await state.runtime.store.commit({ operations: [...woken, ...counted], entries: [entry] });
+    if (result.kind === "refused" && result.reason === "row") return await standsElsewhere(state);
     if (result.kind === "refused") {
       await state.session.stop("too many refused calls in one session");
       await state.runtime.store.commit({ operations: [], entries: [entry] });
@@ -130,12 +131,20 @@ export async function recordEnding(state: CallState, stage: StageName, outcome: 
 /** A call that woke and was refused gives back what it held; its answer stays for whoever asks again. */
 async function releaseWoken(state: CallState): Promise<readonly Operation[]> {
   if (state.approval === undefined) return [];
-  const { approval } = state.approval;
+  const { approval, version } = state.approval;
   const body = { ...approval, state: "void" } as unknown as Json;
   return [
-    { op: "put", key: approvalKey(approval.tenant, approval.id), body },
+    { op: "put", key: approvalKey(approval.tenant, approval.id), body, expect: version },
     ...(await releaseOperations(state.runtime, approval, "rejected")),
   ];
+}
+
+/** Another process woke the same call and was first: what came of it there is its outcome, and not what this process would have said. */
+async function standsElsewhere(state: CallState): Promise<Outcome> {
+  state.standsFor = state.callId;
+  return state.key === undefined
+    ? pendingExecution(state.callId, 1_000)
+    : await state.runtime.joinElsewhere(state, state.callId, state.key.row);
 }
 
 function countDenial(state: CallState): Operation {

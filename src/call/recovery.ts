@@ -1,6 +1,7 @@
-import type { JsonObject } from "../domain/json.ts";
+import type { Json, JsonObject } from "../domain/json.ts";
 import type { Answer, Outcome } from "../domain/outcome.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
+import { isShared } from "../store/shared.ts";
 import type { Row } from "../store/store.ts";
 import type { KeyClaim } from "./keys.ts";
 import { orphanUnit } from "./orphan.ts";
@@ -62,7 +63,7 @@ class CallRecovery implements Recovery {
     const { store, limits, reportFault } = this.#runtime;
     const counts = { reconciled: 0, unknown: 0, resumed: 0, nothing: 0 };
     // On a shared store a running claim may be another live process's; there it is an orphan only when its deadline has passed.
-    const isAlone = isStart && store.kind !== "postgres";
+    const isAlone = isStart && !isShared(store);
     const rows = (await store.due({ space: "key", untilMs: isAlone ? nowMs + orphanHorizonMs : nowMs, limit: sweepMax })).values();
     // Several at a time, so that one upstream that hangs does not keep the other calls waiting; they share one list.
     const worker = async (): Promise<void> => {
@@ -101,7 +102,7 @@ class CallRecovery implements Recovery {
     const { state } = claimOf(row);
     const isDue = row.dueMs !== undefined && row.dueMs <= nowMs;
     if (state === "running" || (state === "unknown" && (isDue || isStart))) return (await this.#resolve(row)).resolution;
-    const isSettled = state === "completed" || state === "failed" || state === "rejected";
+    const isSettled = state === "completed" || state === "failed" || state === "rejected" || state === "free";
     if (isDue && isSettled)
       await this.#runtime.store.commit({ operations: [{ op: "delete", key: row, expect: row.version }], entries: [] });
     return "nothing";
@@ -128,6 +129,7 @@ class CallRecovery implements Recovery {
     const { tool } = state.registered as NonNullable<CallState["registered"]>;
     const mayStill = state.session.stopped === undefined && state.session.mayUse(tool);
     if ((tool.idempotency === "natural" || tool.idempotency === "key") && mayStill) {
+      if (!(await this.#takeOver(state, row, claim))) return { resolution: "nothing" };
       const { outcome } = await this.#run(state, "execute");
       return { resolution: outcome.kind === "unknown" ? "unknown" : "resumed", outcome };
     }
@@ -135,6 +137,19 @@ class CallRecovery implements Recovery {
       return await this.#lookUp(state, { row, claim, tool: tool.lookupTool });
     if (claim.state === "unknown") return await this.#postpone(row, runtime.limits.keyRetentionMs);
     return await this.#settleUnknown(state);
+  }
+
+  /** Claims the call anew before anything is sent again: of several processes one wins, and the one that had it can no longer settle it. */
+  async #takeOver(state: CallState, row: Row, claim: KeyClaim): Promise<boolean> {
+    const { clock, store } = this.#runtime;
+    const { tool } = state.registered as NonNullable<CallState["registered"]>;
+    const deadlineMs = clock.now() + tool.timeouts.executeMs;
+    const body: KeyClaim = { ...claim, state: "running", deadlineMs };
+    const put = { op: "put", key: row, body: body as unknown as Json, expect: row.version, dueMs: deadlineMs } as const;
+    const result = await store.commit({ operations: [put], entries: [] });
+    state.claimVersion = row.version + 1;
+    state.claimDeadlineMs = deadlineMs;
+    return result.kind === "committed";
   }
 
   async #lookUp(

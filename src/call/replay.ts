@@ -1,5 +1,6 @@
 import type { Outcome } from "../domain/outcome.ts";
 import { pendingApproval, pendingExecution, stop } from "./endings.ts";
+import { isShared } from "../store/shared.ts";
 import type { RowKey } from "../store/store.ts";
 import { deriveKey, meaningKey, type CallKey, type KeyClaim } from "./keys.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
@@ -38,12 +39,19 @@ async function look(
   key: CallKey,
   { wants, wantsKeyRow, isGuarded }: { readonly wants: readonly RowKey[]; readonly wantsKeyRow: boolean; readonly isGuarded: boolean },
 ): Promise<Verdict> {
-  const { runtime } = state;
-  const rows = await runtime.store.read(wants);
+  const { runtime, session } = state;
+  // Another process may have stopped the session or revoked a role since this one looked, and a replay passes no gate that would notice.
+  const watched = isShared(runtime.store) ? [session.rowKey, session.principalKey] : [];
+  const rows = await runtime.store.read([...wants, ...watched]);
+  const versions = rows.slice(wants.length).map((row) => row?.version ?? "absent");
+  if (watched.length > 0 && (versions[0] !== session.rowVersion || versions[1] !== session.principalVersion))
+    return { kind: "again", from: "identify" };
   state.keyRow = wantsKeyRow ? rows[0] : undefined;
   state.meaningRow = isGuarded ? rows[wants.length - 1] : undefined;
   const claim = state.keyRow?.body as unknown as KeyClaim | undefined;
-  if (claim === undefined || claim.callId === state.callId) return proceed;
+  if (claim === undefined || claim.state === "free") return proceed;
+  // A call that wakes finds its own claim waiting; where it no longer waits, another process woke the call as well and was first.
+  if (claim.callId === state.callId && (claim.state === "pending" || state.approval === undefined)) return proceed;
   if (claim.requestDigest !== state.requestDigest)
     return stop("KEY_REUSED", "this idempotency key was used with other arguments; use a new key for a new call", { callId: claim.callId });
   return { kind: "stop", outcome: await standing(state, claim, key.row.key) };
@@ -56,8 +64,9 @@ export async function standing(state: CallState, claim: Pick<KeyClaim, "callId" 
   const { tenant } = session.principal;
   switch (claim.state) {
     case "running": {
-      const running = runtime.running.get(claim.callId);
-      return running === undefined ? pendingExecution(claim.callId, 1_000) : await runtime.withinReplyDeadline(running, state);
+      const running = claim.callId === state.callId ? undefined : runtime.running.get(claim.callId);
+      if (running !== undefined) return await runtime.withinReplyDeadline(running, state);
+      return await runtime.joinElsewhere(state, claim.callId, { space: "key", tenant, key: keyRow });
     }
     case "pending": {
       const approval = await runtime.approvalOfCall(tenant, claim.callId);
@@ -68,6 +77,7 @@ export async function standing(state: CallState, claim: Pick<KeyClaim, "callId" 
     case "completed":
     case "failed":
     case "rejected":
+    case "free":
       return await runtime.recordedOutcome(tenant, claim.callId);
   }
 }

@@ -5,6 +5,7 @@ import type { Json } from "../domain/json.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
 import { callSettled, type CallBody } from "../ledger/entries.ts";
 import type { SealedValues } from "../ledger/vault.ts";
+import { isShared } from "../store/shared.ts";
 import type { Operation, Row, RowKey, Unit } from "../store/store.ts";
 import type { UnknownCall, UnknownResolution } from "./box.ts";
 import { keyRowOf, meaningKey, type KeyClaim, type MeaningClaim } from "./keys.ts";
@@ -184,11 +185,11 @@ function sealed(
   return runtime.vault.sealValues(place, { words: canonicalJson({ message, retry: "later" }), note });
 }
 
-function keyOperation({ clock, limits }: Runtime, row: Row, happened: boolean): Operation {
+function keyOperation({ clock, limits, store }: Runtime, row: Row, happened: boolean): Operation {
   const claim = claimOf(row);
-  if (!happened || !claim.isAddressable) return { op: "delete", key: row, expect: row.version };
+  if (!claim.isAddressable || (!happened && !isShared(store))) return { op: "delete", key: row, expect: row.version };
   const nowMs = clock.now();
-  const body: KeyClaim = { ...claim, state: "completed", deadlineMs: nowMs };
+  const body: KeyClaim = { ...claim, state: happened ? "completed" : "free", deadlineMs: nowMs };
   return { op: "put", key: row, body: body as unknown as Json, expect: row.version, dueMs: nowMs + limits.keyRetentionMs };
 }
 

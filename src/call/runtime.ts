@@ -80,6 +80,8 @@ export interface Runtime {
   callInside(parent: CallState, request: { readonly tool: string; readonly arguments: Json; readonly purpose: Purpose }): Promise<Answer>;
   /** Waits for a running call, but no longer than the reply deadline of the one who asks. */
   withinReplyDeadline(running: Promise<Answer>, asker: CallState): Promise<Outcome>;
+  /** Waits for a call that another process carries out, no longer than the reply deadline of the one who asks, and says where it stands then. */
+  joinElsewhere(asker: CallState, callId: string, keyRow: RowKey): Promise<Outcome>;
   approvalOfCall(tenant: string, callId: string): Promise<Approval | undefined>;
   /** The settled outcome of a call, from the ledger, marked as a replay. */
   recordedOutcome(tenant: string, callId: string): Promise<Outcome>;

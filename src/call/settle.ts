@@ -1,18 +1,20 @@
-import { assert } from "../base/assert.ts";
 import { settleSessionBudget } from "../budget/holds.ts";
 import type { Json } from "../domain/json.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { codes, type ErrorCode } from "../errors/codes.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
 import type { Failure } from "../domain/tool.ts";
+import { isShared } from "../store/shared.ts";
 import type { Operation } from "../store/store.ts";
 import { outcomeOf } from "./endings.ts";
 import { keyClaim, meaningClaim, meaningRowKey } from "./gate.ts";
-import type { KeyState } from "./keys.ts";
+import type { KeyClaim, KeyState } from "./keys.ts";
 import type { Ended } from "./outcome-record.ts";
 import { settledEntry } from "./record.ts";
 import type { CallState, Verdict } from "./stage.ts";
 import { failureWords } from "./words.ts";
+
+const attemptsMax = 10;
 
 /**
  * SETTLE: one transaction writes the outcome and resolves every claim of the gate. If it cannot be written, the result of a read is withheld (its
@@ -21,16 +23,40 @@ import { failureWords } from "./words.ts";
 export async function settle(state: CallState): Promise<Verdict> {
   const outcome = settledOutcome(state);
   try {
-    const result = await state.runtime.store.commit({
-      operations: settleOperations(state, outcome),
-      entries: [settledEntry(state, outcome)],
-    });
-    assert(result.kind === "committed", "a settle expects nothing, so nothing can refuse it");
+    for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+      const result = await state.runtime.store.commit({
+        operations: settleOperations(state, outcome),
+        entries: [settledEntry(state, outcome)],
+      });
+      if (result.kind === "committed") return { kind: "stop", outcome };
+      const standing = await settledElsewhere(state, outcome);
+      if (standing !== undefined) return { kind: "stop", outcome: standing };
+    }
+    throw toolCallError("LEDGER_UNAVAILABLE", "the claim of this call keeps changing under it");
   } catch (cause) {
     state.runtime.reportFault("settle", cause);
     return { kind: "stop", outcome: unrecorded(state, outcome, cause) };
   }
-  return { kind: "stop", outcome };
+}
+
+/**
+ * The claim is not as this process made it: it was silent for longer than the claim lasted, and another process or a person settled the call or has taken it
+ * over. Where that one could only say `unknown`, what is known here is written after all (undefined: try again); otherwise what it said stands.
+ */
+async function settledElsewhere(state: CallState, outcome: Ended): Promise<Outcome | undefined> {
+  const { runtime, session, callId } = state;
+  const { tenant } = session.principal;
+  const { row: keyRow } = state.key as NonNullable<CallState["key"]>;
+  const [row] = await runtime.store.read([keyRow]);
+  const claim = row?.body as unknown as KeyClaim | undefined;
+  const isOwn = row !== undefined && claim?.callId === callId;
+  if (isOwn && claim.state === "unknown" && outcome.kind !== "unknown") {
+    state.claimVersion = row.version;
+    return undefined;
+  }
+  state.standsFor = callId;
+  if (isOwn && claim.state === "running") return await runtime.joinElsewhere(state, callId, keyRow);
+  return await runtime.recordedOutcome(tenant, callId);
 }
 
 function settledOutcome(state: CallState): Ended {
@@ -95,8 +121,11 @@ function settleOperations(state: CallState, outcome: Ended): readonly Operation[
     // Nothing happened: the key is free again, so that the same call may be made under it.
     const isFree = keyState === "failed" && effect === "none";
     const isForgotten = isFree || (!key.isAddressable && keyState !== "unknown");
-    if (isForgotten) operations.push({ op: "delete", key: key.row });
-    else operations.push(keySettled(state, keyState, nowMs));
+    // A process that slept through its claim may still come to settle it: the versions of the row go on counting.
+    const isKept = isForgotten && key.isAddressable && state.isRecovered && isShared(runtime.store);
+    if (isForgotten && !isKept)
+      operations.push({ op: "delete", key: key.row, ...(state.claimVersion !== undefined && { expect: state.claimVersion }) });
+    else operations.push(keySettled(state, isKept ? "free" : keyState, nowMs));
     const meaning = meaningRowKey(state);
     if (meaning !== undefined) {
       if (isFree) operations.push({ op: "delete", key: meaning });
@@ -137,6 +166,7 @@ function keySettled(state: CallState, keyState: KeyState, nowMs: number): Operat
     op: "put",
     key: (key as NonNullable<typeof key>).row,
     body: keyClaim(state, keyState, { deadlineMs }) as unknown as Json,
+    ...(state.claimVersion !== undefined && { expect: state.claimVersion }),
     dueMs: keyState === "unknown" ? deadlineMs + runtime.limits.reconcileSettleMs : nowMs + runtime.limits.keyRetentionMs,
   };
 }

@@ -88,6 +88,10 @@ export interface CallState {
   decision: Decision | undefined;
   /** The gate's transaction holds: from here on the call must be settled. */
   isClaimed: boolean;
+  /** Version of the key's row as this call claimed it; undefined where no key was claimed. Whoever took the call over has raised it. */
+  claimVersion: number | undefined;
+  /** Wall time at which the claim is over: from then on another process may take the call over. Undefined where no key was claimed. */
+  claimDeadlineMs: number | undefined;
   heldMicrosUsd: number;
   executedMs: number;
   attempts: number;

@@ -60,6 +60,8 @@ class TravellingCall implements CallState {
   facts: CallState["facts"] = noFacts;
   decision: CallState["decision"] = undefined;
   isClaimed = false;
+  claimVersion: CallState["claimVersion"] = undefined;
+  claimDeadlineMs: CallState["claimDeadlineMs"] = undefined;
   isRecovered = false;
   heldMicrosUsd = 0;
   executedMs = 0;
