@@ -4,7 +4,7 @@ import type { Decision } from "../domain/decision.ts";
 import type { Json } from "../domain/json.ts";
 import type { Answer } from "../domain/outcome.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
-import type { DecisionInput } from "../policy/engine.ts";
+import { factAbsent, type DecisionInput } from "../policy/engine.ts";
 import { stop, stopWith } from "./endings.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
 
@@ -35,7 +35,7 @@ function decide(state: CallState, input: DecisionInput): Verdict {
   const decided = runtime.policy.engine.decide({ ...input, facts });
   const decision = Object.keys(facts).length === 0 ? decided : { ...decided, factDigests: digests(facts) };
   state.decision = decision;
-  if (decision.effect === "deny") return stopWith(denial(decision, input.tool.name));
+  if (decision.effect === "deny") return stopWith(denial(state, decision));
   return proceed;
 }
 
@@ -78,26 +78,27 @@ async function lookUpFacts(
 
 /** The record is not there: the same words as for a record of somebody else. */
 function absentOrForeign(state: CallState): ToolCallError {
-  const { registered, runtime } = state;
-  const { tool } = registered as NonNullable<typeof registered>;
+  const { runtime } = state;
   state.decision = {
     effect: "deny",
-    reasons: [{ rule: "fact:absent", effect: "deny", reason: "a record that the policy asks about does not exist" }],
+    reasons: [{ rule: factAbsent, effect: "deny", reason: "a record that the policy asks about does not exist" }],
     ask: undefined,
     notify: false,
     policyVersion: runtime.policy.engine.version,
     factDigests: {},
   };
-  return denial(state.decision, tool.name);
+  return denial(state, state.decision);
 }
 
-function denial(decision: Decision, toolName: string): ToolCallError {
+function denial({ registered, runtime }: CallState, decision: Decision): ToolCallError {
+  const { tool } = registered as NonNullable<typeof registered>;
   const broken = decision.reasons.find((reason) => reason.rule.startsWith("error:"));
   if (broken !== undefined)
     return toolCallError("DECISION_FAILED", `rule \`${broken.rule.slice("error:".length)}\` could not be decided, which denies`);
   return toolCallError(
     "PERMISSION_DENIED",
-    `not permitted: the user behind this session may not call \`${toolName}\` with these arguments, or the record does not exist`,
+    runtime.policy.engine.denialWords(tool, decision) ??
+      `not permitted: the user behind this session may not call \`${tool.name}\` with these arguments, or the record does not exist`,
   );
 }
 

@@ -2,8 +2,14 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { approvalIdOf, codeOf, lead, shop, shopBox, shopPolicy } from "../../test/support/box.ts";
 import { verifies } from "../../test/verifies.ts";
+import type { Answer } from "../domain/outcome.ts";
 import { tool } from "../registry/define.ts";
 import { stages } from "./pipeline.ts";
+
+/** All that a model sees of a refusal; an error's message is no member that JSON would show. */
+function wordsOf({ outcome }: Answer): string {
+  return "error" in outcome ? JSON.stringify({ ...outcome, error: { ...outcome.error, message: outcome.error.message } }) : outcome.kind;
+}
 
 const waived = { orderId: "A-1", amount: 20 };
 
@@ -70,9 +76,46 @@ test(verifies("AUTH-04", "a foreign record and an absent one are refused in the 
   const foreign = await turn.call({ tool: "order.refund", arguments: { orderId: "B-1", amount: 1 } });
   const absent = await turn.call({ tool: "order.refund", arguments: { orderId: "Z-9", amount: 1 } });
   expect(codeOf(foreign)).toBe("PERMISSION_DENIED");
-  expect(JSON.stringify(absent.outcome)).toBe(JSON.stringify(foreign.outcome));
+  expect(wordsOf(absent)).toBe(wordsOf(foreign));
   await box.close();
 });
+
+test(
+  verifies("AUTH-04", "a policy's own words for an absent record also stand for a foreign one, and both take the same steps"),
+  async () => {
+    const looked: string[] = [];
+    const look = tool({
+      name: "order.look",
+      tier: "read",
+      description: "Look an order up.",
+      input: z.object({ orderId: z.string() }),
+      run: ({ orderId }) => {
+        looked.push(orderId);
+        return orderId === "B-1" ? { region: "us" } : null;
+      },
+    });
+    const facts = { order: { tool: "order.look", arguments: { orderId: "args.orderId" }, absent: "there is no such order" } };
+    const rules = [...shopPolicy.rules, { id: "no-pennies", on: "order.refund", when: "args.amount < 1.0", effect: "deny" }];
+    const { box, turn } = await shopBox({ tools: [look], policy: { ...shopPolicy, facts, rules } });
+    const seen: { outcome: string; entries: number }[] = [];
+    for (const [orderId, amount] of [
+      ["B-1", 1],
+      ["Z-9", 1],
+      ["B-1", 0.5],
+      ["Z-9", 0.5],
+    ] as const) {
+      const answer = await turn.call({ tool: "order.refund", arguments: { orderId, amount } });
+      const trail = await box.trail({ tenant: "acme", sessionId: answer.sessionId, limit: 200 });
+      seen.push({ outcome: wordsOf(answer), entries: trail.length });
+    }
+    expect(new Set(seen.map(({ outcome }) => outcome)).size).toBe(1);
+    expect(seen[0]?.outcome).toContain("there is no such order");
+    // The same look-ups and as many ledger entries each time.
+    expect(looked).toEqual(["B-1", "Z-9", "B-1", "Z-9"]);
+    expect(seen.map(({ entries }, index) => entries - (seen[index - 1]?.entries ?? 1))).toEqual([3, 3, 3, 3]);
+    await box.close();
+  },
+);
 
 test(verifies("EXEC-06", "the same key has one effect and one outcome"), async () => {
   const { box, turn, shop: made } = await shopBox();

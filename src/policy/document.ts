@@ -28,6 +28,11 @@ export interface FactSpec {
   readonly tool: string;
   /** CEL over `args`, `principal`, `session` and `tool`, by argument name. */
   readonly arguments: Readonly<Record<string, string>>;
+  /**
+   * What the model is told, in place of the general words, when the record is absent and when a rule that asks about a fact denies: the same for both, so
+   * that nobody learns which it was.
+   */
+  readonly absent?: string;
 }
 
 /** What one session may use in all. Undefined members keep the limit table's default. */

@@ -8,8 +8,11 @@ import { decideCall } from "./decide.ts";
 import type { PolicyDocument } from "./document.ts";
 import { factRequests, type NeededFacts } from "./facts.ts";
 import { createGrants } from "./grants.ts";
-import { createRuleIndex } from "./rule-index.ts";
+import { createRuleIndex, type ToolPlan } from "./rule-index.ts";
 import { policyVersion } from "./version.ts";
+
+/** Id of the built-in reason that a record which the policy asks about does not exist. */
+export const factAbsent = "fact:absent";
 
 /** What rules may ask about a call. */
 export interface DecisionInput {
@@ -32,6 +35,8 @@ export interface PolicyEngine {
   neededFacts(input: DecisionInput): NeededFacts;
   /** Decides one call. Never throws: whatever breaks while deciding is a denial whose reason begins with `error:`. */
   decide(input: DecisionInput & { readonly facts: Readonly<Record<string, Json>> }): Decision;
+  /** The policy's own words for a denial that rests on facts, absent or foreign; undefined: the general words. */
+  denialWords(tool: Tool, decision: Decision): string | undefined;
   /** Lines of YAML that would grant the tool to this principal; for people and logs, never for a model. */
   denyAdvice(tool: Tool, principal: Principal): string;
 }
@@ -47,6 +52,17 @@ export function createPolicyEngine(policy: PolicyDocument, options: { readonly l
     grants: (roles, tool) => grants.holds(roles, tool),
     neededFacts: (input) => factRequests(index.planFor(input.tool), input, options.limits),
     decide: (input) => decideCall({ policy, version, grants, plan: index.planFor(input.tool) }, input),
+    denialWords: (tool, decision) => denialWords(index.planFor(tool), decision),
     denyAdvice: (tool, principal) => denyAdvice(policy, tool, principal),
   };
+}
+
+/** Depends on the tool and on whether facts were in it, never on which record they were about: absent and foreign read the same. */
+function denialWords(plan: ToolPlan, decision: Decision): string | undefined {
+  if (plan.absentWords === undefined) return undefined;
+  const rests = decision.reasons.some(
+    ({ rule, effect }) =>
+      effect === "deny" && (rule === factAbsent || plan.rules.some((ready) => ready.rule.id === rule && ready.factNames.length > 0)),
+  );
+  return rests ? plan.absentWords : undefined;
 }

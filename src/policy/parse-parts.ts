@@ -7,6 +7,7 @@ import { entries, kindOf, members, nameProblem, text, textList, wholeNumber } fr
 import type { Report } from "./problem.ts";
 
 const permissionPrefix = "permission:";
+const absentCharsMax = 200;
 
 /** Reads `roles`: tool globs and `permission:NAME` entries by role. */
 export function parseRoles(raw: unknown, report: Report): PolicyDocument["roles"] {
@@ -30,11 +31,13 @@ export function parseFacts(raw: unknown, limits: Limits, report: Report): Policy
     const place = report.at(name);
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || nameProblem(name) !== undefined)
       place.add("a fact's name is used in expressions: letters, digits and `_`, beginning with a letter");
-    const object = members(spec, { known: ["tool", "arguments"] }, place);
+    const object = members(spec, { known: ["tool", "arguments", "absent"] }, place);
     if (object === undefined) continue;
     const tool = text(object["tool"], 200, place.at("tool")) ?? "";
     if (tool.includes("*")) place.at("tool").add("a fact is looked up by one tool; stars are not allowed here");
-    facts.push([name, { tool, arguments: parseFactArguments(object["arguments"], limits, place.at("arguments")) }]);
+    const absent = object["absent"] === undefined ? undefined : text(object["absent"], absentCharsMax, place.at("absent"));
+    const fact: FactSpec = { tool, arguments: parseFactArguments(object["arguments"], limits, place.at("arguments")) };
+    facts.push([name, absent === undefined ? fact : { ...fact, absent }]);
   }
   return Object.fromEntries(facts);
 }

@@ -67,6 +67,13 @@ const fact: JsonObject = {
       additionalProperties: expression,
       description: "CEL by argument name, over `args`, `principal`, `session`, `tool`.",
     },
+    absent: {
+      type: "string",
+      minLength: 1,
+      maxLength: 200,
+      pattern: "\\S",
+      description: "What the model is told when the record is absent or a rule that asks about a fact denies; the same for both.",
+    },
   },
 };
 

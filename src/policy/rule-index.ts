@@ -28,6 +28,8 @@ export interface ReadyFact {
 export interface ToolPlan {
   readonly rules: readonly ReadyRule[];
   readonly facts: readonly ReadyFact[];
+  /** What the model is told when a fact is absent or a rule that asks about one denies; the same whatever the data say. */
+  readonly absentWords: string | undefined;
   /** The glob of `blockedActions` that names the tool. */
   readonly blockedBy: string | undefined;
   /** The variable `tool` of conditions. */
@@ -99,6 +101,7 @@ function makePlan(policy: PolicyDocument, tool: Tool, rules: readonly ReadyRule[
   return {
     rules,
     facts: [...factNames].map(facts),
+    absentWords: [...factNames].map((name) => policy.facts[name]?.absent).find((words) => words !== undefined),
     blockedBy: policy.limits.blockedActions.find((glob) => matchesTool(glob, tool)),
     variables: { name: tool.name, version: tool.version, tier: tool.tier, source: tool.source, sensitive: tool.isSensitive },
   };
