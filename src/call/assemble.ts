@@ -23,7 +23,8 @@ import { safely, tell } from "./observers.ts";
 import { notingStore, openState } from "./open-state.ts";
 import type { SignalboxOptions, Trouble } from "./options.ts";
 import { runCall } from "./pipeline.ts";
-import { policyInForce, putInForce } from "./policy-in-force.ts";
+import { policyInForce, startPolicy } from "./policy-in-force.ts";
+import { startPulse, type Pulse } from "./pulse.ts";
 import { recordedOutcome } from "./recorded.ts";
 import { createRecovery, type Recovery } from "./recovery.ts";
 import { addTools, forgetsCalls, recordTools } from "./register-tools.ts";
@@ -43,6 +44,7 @@ export interface Assembly {
   readonly carrier: Carrier;
   readonly recovery: Recovery;
   readonly upkeep: Upkeep;
+  readonly pulse: Pulse;
   readonly toolSources: ToolSources;
   readonly observers: Set<(event: JourneyEvent) => void>;
   isClosing(): boolean;
@@ -87,7 +89,8 @@ export async function assemble(options: SignalboxOptions): Promise<Assembly> {
     isMemory: forgetsCalls(options),
     trouble: ground.trouble,
   });
-  await putInForce(runtime, runtime.policy, "start");
+  await startPolicy(runtime, options.policy);
+  const pulse = startPulse(runtime, { principals: runtime.throttle, tools: runtime.toolRates });
   const upkeep = startUpkeep(runtime, desk, recovery);
 
   async function close(): Promise<void> {
@@ -95,6 +98,7 @@ export async function assemble(options: SignalboxOptions): Promise<Assembly> {
     state.isClosing = true;
     upkeep.stop();
     elsewhere.stop();
+    pulse.stop();
     await carrier.drain(limits.drainMs);
     await toolSources.close();
     await Promise.allSettled(runtime.registry.listVersions(() => true).map(async ({ connector }) => await connector.close?.()));
@@ -110,6 +114,7 @@ export async function assemble(options: SignalboxOptions): Promise<Assembly> {
     carrier,
     recovery,
     upkeep,
+    pulse,
     toolSources,
     observers: ground.observers,
     isClosing: () => state.isClosing,
@@ -154,10 +159,11 @@ async function createRuntime(
     validateArguments: createArgumentValidator(limits),
     checkResult: createResultCheck(limits),
     ...privacy(ground),
+    toolRates: rates,
     takeToolRate(call) {
       const tool = call.registered?.tool;
       if (tool?.ratePerMinute === undefined) return 0;
-      return rates({
+      return rates.take({
         tenant: call.session.principal.tenant,
         tool: tool.name,
         perMinute: tool.ratePerMinute,

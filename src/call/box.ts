@@ -81,8 +81,11 @@ export interface Signalbox {
    * `NOT_FOUND` where the tenant has no such call, `REQUEST_INVALID` where it is not unknown, or where its lost attempt may still arrive and the answer is no.
    */
   resolveUnknown(callId: string, resolution: UnknownResolution): Promise<Answer>;
-  /** Puts another policy in force; a broken one is refused and the old one stays. */
-  activatePolicy(policy: unknown, by: string): Promise<{ readonly version: string }>;
+  /**
+   * Puts another policy in force; a broken one is refused and the old one stays. On a shared store every process follows within a second. `from`: whether
+   * it is the configuration's own; default `api`: on a shared store it then outlives restarts, until the configuration's changes.
+   */
+  activatePolicy(policy: unknown, by: string, from?: "file" | "api"): Promise<{ readonly version: string }>;
   /** Settles calls that a dead process left open, and wakes approved ones; run at start and by a timer. */
   recover(): Promise<RecoveryReport>;
   /**

@@ -1,10 +1,40 @@
 import type { Limits } from "../base/limits.ts";
+import type { Json } from "../domain/json.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { policyActivated } from "../ledger/entries.ts";
 import { emptyPolicy, type PolicyDocument } from "../policy/document.ts";
 import { createPolicyEngine } from "../policy/engine.ts";
 import { parsePolicy } from "../policy/parse.ts";
+import { isShared } from "../store/shared.ts";
+import type { Operation, Row, RowKey } from "../store/store.ts";
 import type { ActivePolicy, Runtime } from "./runtime.ts";
+
+/**
+ * The policy in force is named in the store. On a shared one it lies there too: what one process puts in force, the others take over at their next look
+ * (`pulse.ts`), and a process that starts with a file that it has seen before goes on with what was put in force since.
+ */
+
+/** A policy that is to be put in force. */
+export interface PolicyChange {
+  readonly policy: ActivePolicy;
+  /** The document that it was read from. */
+  readonly raw: unknown;
+  readonly by: string;
+  /** Whether it is the configuration's own; another one lasts, on a shared store, until that file changes. */
+  readonly isFile: boolean;
+}
+
+interface NamedPolicy {
+  readonly version: string;
+  readonly by: string;
+  /** Version of the configuration's policy when it was last put in force. */
+  readonly fileVersion?: string;
+}
+
+/** Names the policy in force. */
+export const activePolicyKey: RowKey = { space: "policy", tenant: "", key: "active" };
+const documentKey: RowKey = { space: "policy", tenant: "", key: "document" };
+const attemptsMax = 10;
 
 /** A policy ready to decide, from data. `CONFIG_INVALID` with every problem of it. */
 export function policyInForce(raw: unknown, limits: Limits): ActivePolicy {
@@ -28,16 +58,49 @@ function readPolicy(raw: unknown, limits: Limits): PolicyDocument {
 }
 
 /** Puts a policy in force and says so in the ledger, unless the very same one is in force already. */
-export async function putInForce(runtime: Runtime, policy: ActivePolicy, by: string): Promise<void> {
-  const key = { space: "policy", tenant: "", key: "active" };
-  const [row] = await runtime.store.read([key]);
-  const previous = (row?.body as { readonly version?: string } | undefined)?.version;
+export async function putInForce(runtime: Runtime, change: PolicyChange): Promise<void> {
+  const { policy, raw, by, isFile } = change;
   const { version } = policy.engine;
-  if (previous !== version) {
-    await runtime.store.commit({
-      operations: [{ op: "put", key, body: { version, by } }],
-      entries: [policyActivated({ place: { tenant: "", atMs: runtime.clock.now() }, version, previous, by })],
-    });
+  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+    const [row] = await runtime.store.read([activePolicyKey]);
+    const named = namedIn(row);
+    const fileVersion = isFile ? version : named?.fileVersion;
+    if (named?.version === version && named.fileVersion === fileVersion) break;
+    const body = { version, by, ...(fileVersion !== undefined && { fileVersion }) };
+    const operations: Operation[] = [{ op: "put", key: activePolicyKey, body, expect: row?.version ?? "absent" }];
+    if (isShared(runtime.store)) operations.push({ op: "put", key: documentKey, body: { version, document: (raw ?? null) as Json } });
+    const entry = policyActivated({ place: { tenant: "", atMs: runtime.clock.now() }, version, previous: named?.version, by });
+    const result = await runtime.store.commit({ operations, entries: named?.version === version ? [] : [entry] });
+    // Refused: another process was first. What it put in force is looked at before this one follows.
+    if (result.kind === "committed") break;
   }
   runtime.policy = policy;
+}
+
+/** Puts the configuration's policy in force at a start, or goes on with what was put in force since that file was first seen. */
+export async function startPolicy(runtime: Runtime, raw: unknown): Promise<void> {
+  const { policy, store } = runtime;
+  const [row] = await store.read([activePolicyKey]);
+  const isKnown = isShared(store) && namedIn(row)?.fileVersion === policy.engine.version;
+  if (isKnown && (await takeOverPolicy(runtime, row))) return;
+  await putInForce(runtime, { policy, raw, by: "start", isFile: true });
+}
+
+/**
+ * Takes over what the store names, where that is another policy than this process's. False where its document is not there.
+ *
+ * @throws ToolCallError `CONFIG_INVALID` for a document that this program cannot read, such as a newer one's.
+ */
+export async function takeOverPolicy(runtime: Runtime, row: Row | undefined): Promise<boolean> {
+  const version = namedIn(row)?.version;
+  if (version === undefined || version === runtime.policy.engine.version) return version !== undefined;
+  const [found] = await runtime.store.read([documentKey]);
+  const body = found?.body as { readonly version: string; readonly document: Json } | undefined;
+  if (body?.version !== version) return false;
+  runtime.policy = policyInForce(body.document ?? undefined, runtime.limits);
+  return true;
+}
+
+function namedIn(row: Row | undefined): NamedPolicy | undefined {
+  return row?.body as unknown as NamedPolicy | undefined;
 }

@@ -3,6 +3,7 @@ import type { IdSource } from "../base/ids.ts";
 import type { Limits } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
 import type { SessionBudget } from "../budget/holds.ts";
+import type { ToolRates } from "../budget/tool-rates.ts";
 import type { Throttle } from "../budget/throttle.ts";
 import type { Approval } from "../domain/approval.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
@@ -58,6 +59,7 @@ export interface Runtime {
   readonly vault: Vault;
   readonly registry: Registry;
   readonly throttle: Throttle;
+  readonly toolRates: ToolRates;
   readonly resilience: Resilience;
   policy: ActivePolicy;
   /** Calls of this process that have passed the gate or are on their way, by call id. */

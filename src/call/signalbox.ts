@@ -100,9 +100,9 @@ function operationsOf(parts: Assembly, refuseWhenClosing: () => void): Operation
       await resolveUnknown(parts, callId, resolution);
       return await outcomeOfCall(parts, callId, { id: resolution.by, tenant: resolution.tenant, administers: true });
     },
-    async activatePolicy(policy, by) {
+    async activatePolicy(policy, by, from = "api") {
       const next = policyInForce(policy, runtime.limits);
-      await putInForce(runtime, next, by);
+      await putInForce(runtime, { policy: next, raw: policy, by, isFile: from === "file" });
       return { version: next.engine.version };
     },
     recover: () => parts.upkeep.sweep(true),
@@ -126,11 +126,11 @@ function operationsOf(parts: Assembly, refuseWhenClosing: () => void): Operation
     stopSession: (sessionId, tenant, reason, by = "operator") => sessions.stop(sessionId, tenant, reason, by),
     revokeRoles: (revocation) => sessions.revoke(revocation),
     health: () => ({
-      ready: !parts.isClosing(),
+      ready: !parts.isClosing() && parts.pulse.isWell,
       store: runtime.store.kind,
       policyVersion: runtime.policy.engine.version,
       callsRunning: runtime.running.size,
-      problems: parts.checkpointer.problems(),
+      problems: [...(parts.pulse.isWell ? [] : ["the store cannot be reached"]), ...parts.checkpointer.problems()],
     }),
     observe(observer: (event: JourneyEvent) => void) {
       parts.observers.add(observer);

@@ -1,58 +1,17 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { approvalIdOf, codeOf, lead, shop, shopBox, shopPolicy } from "../../test/support/box.ts";
-import { manualClock, settled, type ManualClock } from "../../test/support/manual-clock.ts";
+import { settled } from "../../test/support/manual-clock.ts";
+import { sleeper, world, type World } from "../../test/support/shared-world.ts";
 import { verifies } from "../../test/verifies.ts";
 import { defaultLimits } from "../base/limits.ts";
-import { systemRandom } from "../base/random.ts";
 import type { RegisteredTool } from "../domain/tool.ts";
-import { memoryKeyring } from "../ledger/keyring.ts";
 import { tool } from "../registry/define.ts";
-import { createMemoryStore } from "../store/memory.ts";
 import type { Store } from "../store/store.ts";
 import type { CallRequest } from "./box.ts";
 import { libraryCredential } from "./signalbox.ts";
 
-/** What two processes share: a store that says that it is shared, without the database. */
-interface World {
-  readonly clock: ManualClock;
-  readonly store: Store;
-  readonly keys: ReturnType<typeof memoryKeyring>;
-  readonly policy: unknown;
-}
-
-const openPolicy = { ...shopPolicy, rules: [{ id: "all", on: "order.*", when: "true", effect: "allow", waives: "tier" }] };
 const credential = libraryCredential("acme");
-
-function world(policy: unknown = openPolicy): World {
-  const clock = manualClock();
-  const memory = createMemoryStore({ clock, random: systemRandom });
-  const store: Store = { ...memory, kind: "postgres", survivesRestart: true, close: () => Promise.resolve() };
-  return { clock, store, keys: memoryKeyring(systemRandom), policy };
-}
-
-/** A store as one process sees it, which can fall silent: nothing that it asks or writes gets through until it wakes. */
-function sleeper(store: Store): { readonly store: Store; sleep(): void; wake(): void } {
-  let awake: PromiseWithResolvers<void> | undefined;
-  const when = async <Value>(work: () => Promise<Value>): Promise<Value> => {
-    if (awake !== undefined) await awake.promise;
-    return await work();
-  };
-  return {
-    store: {
-      ...store,
-      read: (keys) => when(() => store.read(keys)),
-      due: (query) => when(() => store.due(query)),
-      commit: (unit) => when(() => store.commit(unit)),
-      entries: (query) => when(() => store.entries(query)),
-    },
-    sleep: () => void (awake = Promise.withResolvers()),
-    wake() {
-      awake?.resolve();
-      awake = undefined;
-    },
-  };
-}
 
 /** A tool whose effects are held until they are let go; the process is named in what it did. */
 function held(idempotency: "key" | "none", ran: string[], process: string): { readonly tool: RegisteredTool; letGo(): void } {

@@ -51,6 +51,8 @@ export interface GatewayParts {
 export interface Gateway {
   /** Listens. Rejects when the address cannot be had. */
   start(): Promise<void>;
+  /** Says that it is not ready, and asks every client to come back over another connection; calls are taken all the same. */
+  retire(): void;
   /** Stops accepting, lets accepted requests finish within `drainMs`, then closes every connection. Does not close the box. Idempotent. */
   close(): Promise<void>;
   /** Such as `http://127.0.0.1:7320`; undefined before `start`. */
@@ -81,6 +83,7 @@ class HttpGateway implements Gateway {
   readonly #router = createRouter(routes);
   readonly #checks: ReadonlyMap<Route, RouteChecks>;
   #closing: Promise<void> | undefined;
+  #isRetiring = false;
   #openCount = 0;
   #onIdle: (() => void) | undefined;
 
@@ -96,7 +99,7 @@ class HttpGateway implements Gateway {
       clock,
       verifier,
       describe: once(() => describeRoutes(version)),
-      isClosing: () => this.#closing !== undefined,
+      isClosing: () => this.#isRetiring || this.#closing !== undefined,
     };
     this.#server = httpServer(limits, (request, response) => this.#accept(request, response));
   }
@@ -109,6 +112,10 @@ class HttpGateway implements Gateway {
     return listenOn(this.#server, this.#parts.listen);
   }
 
+  retire(): void {
+    this.#isRetiring = true;
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#server.listening ? this.#drain() : Promise.resolve();
     return this.#closing;
@@ -116,6 +123,7 @@ class HttpGateway implements Gateway {
 
   #accept(request: IncomingMessage, response: ServerResponse): void {
     this.#openCount += 1;
+    if (this.#isRetiring) response.shouldKeepAlive = false;
     response.on("close", () => {
       this.#openCount -= 1;
       if (this.#openCount === 0) this.#onIdle?.();

@@ -159,7 +159,7 @@ class Reloader implements PolicyReload {
     const policy = JSON.stringify(config.policyRaw);
     if (policy === this.#applied && !isForced) return;
     const before = box.health().policyVersion;
-    const { version } = await box.activatePolicy(config.policyRaw, "reload");
+    const { version } = await box.activatePolicy(config.policyRaw, "reload", "file");
     this.#applied = policy;
     if (version !== before) logger.log({ level: "info", event: "policy-activated", policyVersion: version });
   }

@@ -25,7 +25,7 @@ export interface Services {
   readonly verifier: LedgerVerifier;
   /** The OpenAPI document as text, and the page made from it. */
   readonly describe: () => { readonly openapi: string; readonly page: string; readonly pagePolicy: string };
-  /** Whether the gateway has begun to close. */
+  /** Whether the gateway has begun to close, or is about to. */
   readonly isClosing: () => boolean;
 }
 

@@ -105,6 +105,9 @@ export async function serveConfig(config: Config, options: ServeOptions): Promis
     async close() {
       reloading.close();
       logger.log({ level: "info", event: "shutdown-begun" });
+      gateway.retire();
+      // Another process takes the calls as soon as a balancer has seen it; until then they are taken here.
+      if (config.store.kind === "postgres") await new Promise<void>((resolve) => clock.after(limits.drainNoticeMs, resolve));
       await gateway.close();
       await box.close();
       logger.flush();
