@@ -42,6 +42,7 @@ const gateway = createGateway({
   mcp: createMcpFace({
     box,
     users: new Map([["agent", caller]]),
+    stateKey: new Uint8Array(32),
     limits,
     clock: systemClock,
     version: "0.0.0",

@@ -67,6 +67,8 @@ export interface McpUserConfig {
   readonly credential: string;
   readonly user: string;
   readonly roles: readonly string[];
+  /** Its client shows forms to the user and to nobody else, so the user may confirm calls there. */
+  readonly isInteractive: boolean;
 }
 
 /** A place outside the store where checkpoints of the ledger are kept. */

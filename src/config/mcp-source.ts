@@ -118,7 +118,19 @@ export const mcpShape = object({
   credentials: required(
     about(
       "Users by credential.",
-      mapOf(object({ user: required(text({ charsMax: 200 })), roles: required(list(roleName, 100)) }), credentialName),
+      mapOf(
+        object({
+          user: required(text({ charsMax: 200 })),
+          roles: required(list(roleName, 100)),
+          interactive: optional(
+            about(
+              "Whether the client behind it shows forms to this very user and never lets its model answer them: then the user confirms calls there (`confirm: self`). Default false.",
+              truth,
+            ),
+          ),
+        }),
+        credentialName,
+      ),
     ),
   ),
 });
@@ -129,7 +141,7 @@ export function readMcpUsers(
   credentials: readonly { readonly name: string; readonly actsFor: readonly string[] }[],
   report: Report,
 ): readonly McpUserConfig[] {
-  return (settings?.credentials ?? []).flatMap(([name, { user, roles }]) => {
+  return (settings?.credentials ?? []).flatMap(([name, { user, roles, interactive }]) => {
     const here = report.at("credentials").at(name);
     const credential = credentials.find((each) => each.name === name);
     if (credential === undefined) here.addAtName(`there is no credential \`${name}\``, "name one of `credentials:`");
@@ -142,6 +154,6 @@ export function readMcpUsers(
             .at(index)
             .add(`the credential \`${name}\` may not act for \`${role}\``, "add it to its `actsFor:`, or leave it out here");
     }
-    return user === undefined || roles === undefined ? [] : [{ credential: name, user, roles }];
+    return user === undefined || roles === undefined ? [] : [{ credential: name, user, roles, isInteractive: interactive ?? false }];
   });
 }

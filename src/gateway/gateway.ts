@@ -197,7 +197,7 @@ class HttpGateway implements Gateway {
       return { kind: "problem", error };
     }
     if (this.#closing !== undefined) return stopping();
-    return await answerMcp(this.#parts.mcp as McpFace, { request, response, names, credential }, this.#parts.limits);
+    return await answerMcp(this.#parts.mcp as McpFace, { request, response, names, credential }, this.#parts);
   }
 
   /** Sends a reply and says with which status it went out. */
@@ -243,6 +243,7 @@ class HttpGateway implements Gateway {
       this.#server.close(() => resolve());
     });
     this.#streams.close();
+    this.#parts.mcp?.close();
     this.#server.closeIdleConnections();
     if (this.#openCount > 0) {
       await new Promise<void>((resolve) => {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { Readable, Writable } from "node:stream";
@@ -81,7 +82,9 @@ export async function serveConfig(config: Config, options: ServeOptions): Promis
   const box = await createSignalbox({ ...fromConfig, keys: keyring, environment, clock, random, onTrouble: troubleLog(logger) });
   const verifier = verifierOf(config, box, keyring);
   const ids = createIdSource(clock, random);
-  const mcp = createMcpFace({ box, users: mcpUsersOf(config), limits, clock, version, onFault: (cause) => logFault(logger, cause) });
+  const stateKey = stateKeyOf(keyring);
+  const onFault = (cause: unknown): void => logFault(logger, cause);
+  const mcp = createMcpFace({ box, users: mcpUsersOf(config), stateKey, limits, clock, version, onFault });
   const gateway = createGateway({ box, keys, listen, hosts, limits, clock, ids, logger, verifier, version, mcp });
   try {
     await gateway.start();
@@ -146,8 +149,13 @@ async function resolveCredentials(config: Config, parts: SecretParts): Promise<r
   return settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
 }
 
+/** Seals what MCP clients hand back. Ed25519 signs one text always alike, so every replica with the same key file has the same key, and nobody else. */
+function stateKeyOf(keyring: Keyring): Buffer {
+  return createHash("sha256").update(keyring.sign("signalbox: what mcp clients hand back").signature).digest();
+}
+
 function mcpUsersOf(config: Config): McpUsers {
-  return new Map(config.mcpUsers.map(({ credential, user, roles }) => [credential, { user, roles }]));
+  return new Map(config.mcpUsers.map(({ credential, ...user }) => [credential, user]));
 }
 
 function stdioCredential(config: Config, as: string | undefined): Credential {

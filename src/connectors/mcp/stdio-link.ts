@@ -117,11 +117,13 @@ class StdioLink implements Link {
   async #shutDown(): Promise<void> {
     const { clock, limits } = this.#parts;
     this.#input.end();
-    for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+    for (const [signal, afterMs] of [["SIGTERM", limits.mcpEndMs] as const, ["SIGKILL", limits.mcpKillMs] as const]) {
       if (this.#isGone) return;
-      const timer = clock.after(limits.mcpKillMs, () => this.#kill(signal));
-      await Promise.race([this.gone, new Promise<void>((resolve) => void clock.after(limits.mcpKillMs, resolve))]);
+      const waited = Promise.withResolvers<void>();
+      const timer = clock.after(afterMs, waited.resolve);
+      await Promise.race([this.gone, waited.promise]);
       timer.cancel();
+      if (!this.#isGone) this.#kill(signal);
     }
     await this.gone;
   }

@@ -159,9 +159,9 @@ describe("a server's process", () => {
     expect(await up.source.close()).toBeUndefined();
   });
 
-  it("that does not go at the end of its input is made to, with everything it has started", async () => {
+  it("that does not go within mcpEndMs of the end of its input is told to, with everything it has started", async () => {
     const startsFile = join(folder, "starts");
-    const up = await start({ startsFile });
+    const up = await start({ startsFile }, { limits: { mcpEndMs: 20, mcpKillMs: 100_000_000 } });
     const { value } = (await up.call("children")) as unknown as { readonly value: string };
     const pids = [Number((await readFile(startsFile, "utf8")).trim()), Number(value)];
     expect(pids.map(isAlive)).toEqual([true, true]);

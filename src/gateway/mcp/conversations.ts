@@ -10,6 +10,8 @@ import type { RowKey } from "../../store/store.ts";
 export interface McpUser {
   readonly user: string;
   readonly roles: readonly string[];
+  /** The client shows forms to this user and to nobody else. Default false. */
+  readonly isInteractive?: boolean;
 }
 
 /** Users by the id of the credential. */

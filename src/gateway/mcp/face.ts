@@ -5,20 +5,18 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Limits } from "../../base/limits.ts";
 import type { BoxSession, Signalbox } from "../../call/box.ts";
-import { codecs } from "../../codec/codec.ts";
 import type { JsonObject } from "../../domain/json.ts";
-import type { Answer } from "../../domain/outcome.ts";
 import type { Credential } from "../../domain/principal.ts";
-import { internalError } from "../../errors/tool-call-error.ts";
-import { requestNames } from "../trace.ts";
+import { internalError, toolCallError } from "../../errors/tool-call-error.ts";
+import { answered, cancelScope, refusal, type Asked, type McpDelivery, type McpRequest, type McpSender } from "./asked.ts";
+import { createClientRequests, type ClientRequests } from "./client-requests.ts";
+import { createConfirmations, showsForms } from "./confirmation.ts";
 import { createConversations, type Conversations, type McpUsers } from "./conversations.ts";
-import { eraOf, type McpHeaders } from "./era.ts";
-import { answerOwn, isOwnTool } from "./own-tools.ts";
+import { eraOf } from "./era.ts";
+import { createListWatch, type ListWatch } from "./list-watch.ts";
 import {
   conversationMember,
-  errorMessage,
   legacyVersions,
-  metaMembers,
   metaOf,
   modernVersions,
   readMessage,
@@ -29,6 +27,8 @@ import {
   type RpcId,
 } from "./protocol.ts";
 import { failureAnswer } from "./rpc-error.ts";
+import { createSubscriptions, type Subscriptions } from "./subscriptions.ts";
+import { createToolCalls, type ToolCalls } from "./tool-calls.ts";
 import { createToolLists, type ToolLists } from "./tool-list.ts";
 
 /** What a face is made of. */
@@ -36,6 +36,8 @@ export interface McpFaceParts {
   readonly box: Signalbox;
   /** Who may use MCP, and for which user; a credential that is not among them is refused. */
   readonly users: McpUsers;
+  /** Key of the seal on what clients hand back: the same on every replica. */
+  readonly stateKey: Uint8Array;
   readonly limits: Limits;
   readonly clock: Clock;
   /** Version of the program. */
@@ -44,27 +46,13 @@ export interface McpFaceParts {
   readonly onFault: (cause: unknown) => void;
 }
 
-/** Who sends a message, and by which way. */
-export interface McpSender {
-  readonly credential: Credential;
-  /** `Mcp-Session-Id`, as sent. */
-  readonly sessionId: string | undefined;
-  /** The protocol's headers; undefined where the transport has none. */
-  readonly headers: McpHeaders | undefined;
-  readonly traceId: string;
-}
-
-/** What the transport offers while a request is worked on. */
-export interface McpDelivery {
-  /** Fires when the client is gone, for requests of 2026-07-28, where that is how a call is cancelled. */
-  readonly gone?: AbortSignal | undefined;
-  /** Sends a notification that belongs to the request; undefined where the client takes none. */
-  readonly notify?: ((notification: JsonObject) => void) | undefined;
-}
-
 /** The face. */
 export interface McpFace {
   handle(message: JsonObject, sender: McpSender, delivery: McpDelivery): Promise<McpAnswer>;
+  /** Sends `notifications/tools/list_changed` of the eras before until it is stopped; for transports that can say something unasked. */
+  announceLists(credential: Credential, sessionId: string, send: (message: JsonObject) => void): Promise<() => void>;
+  /** Ends the streams that would never end by themselves. Calls go on. */
+  close(): void;
 }
 
 /** Makes a face over a box. */
@@ -72,35 +60,41 @@ export function createMcpFace(parts: McpFaceParts): McpFace {
   return new Face(parts);
 }
 
-type Request = Extract<Inbound, { kind: "request" }>;
-
-/** A request on its way. */
-interface Asked {
-  readonly request: Request;
-  readonly sender: McpSender;
-  readonly delivery: McpDelivery;
-  readonly isModern: boolean;
-}
-
 const instructions =
   "Calls are checked against a policy, carried out once and recorded. A call may have to wait for a person: it is answered as pending with a `callId`, which `signalbox.outcome` looks up. Do not repeat a call that waits.";
+
+const firstWithForms = "2025-06-18";
 
 class Face implements McpFace {
   readonly #parts: McpFaceParts;
   readonly #conversations: Conversations;
   readonly #lists: ToolLists;
-  /** Calls that a `notifications/cancelled` can still reach, by session and id. */
+  readonly #watch: ListWatch;
+  readonly #subscriptions: Subscriptions;
+  readonly #clientRequests: ClientRequests;
+  readonly #calls: ToolCalls;
+  /** Requests that a `notifications/cancelled` can still reach, by session and id. */
   readonly #cancellable = new Map<string, AbortController>();
+  /** Sessions of the eras before whose clients show forms. What was forgotten is answered as pending. */
+  readonly #withForms = new Set<string>();
 
   constructor(parts: McpFaceParts) {
     this.#parts = parts;
     this.#conversations = createConversations(parts);
     this.#lists = createToolLists(parts.limits);
+    this.#watch = createListWatch(parts);
+    this.#subscriptions = createSubscriptions(this.#watch, parts.limits);
+    this.#clientRequests = createClientRequests(parts.clock);
+    this.#calls = createToolCalls({ ...parts, confirmations: createConfirmations(parts), clientRequests: this.#clientRequests });
   }
 
   async handle(message: JsonObject, sender: McpSender, delivery: McpDelivery): Promise<McpAnswer> {
     const inbound = readMessage(message);
-    if (inbound.kind === "response") return { kind: "accepted" };
+    if (inbound.kind === "response") {
+      const scope = cancelScope(sender);
+      if (scope !== undefined) this.#clientRequests.take(scope, inbound.id, inbound.result);
+      return { kind: "accepted" };
+    }
     if (inbound.kind === "invalid") return refusal(400, inbound.id, { code: rpcCodes.invalidRequest, message: inbound.problem });
     if (inbound.kind === "notification") {
       this.#note(inbound, sender);
@@ -118,13 +112,22 @@ class Face implements McpFace {
     }
   }
 
+  async announceLists(credential: Credential, sessionId: string, send: (message: JsonObject) => void): Promise<() => void> {
+    const session = await this.#conversations.resume(credential, sessionId);
+    return this.#watch.add(session, () => send({ jsonrpc: "2.0", method: "notifications/tools/list_changed" }));
+  }
+
+  close(): void {
+    this.#subscriptions.close();
+  }
+
   async #modern(asked: Asked): Promise<McpAnswer> {
     const { request } = asked;
     switch (request.method) {
       case "server/discover":
         return this.#answer(asked, {
           supportedVersions: [...modernVersions, ...legacyVersions],
-          capabilities: { tools: {} },
+          capabilities: { tools: { listChanged: true } },
           instructions,
           ttlMs: this.#parts.limits.mcpListTtlMs,
           cacheScope: "public",
@@ -133,16 +136,18 @@ class Face implements McpFace {
         return this.#listTools(asked, await this.#conversation(asked));
       case "tools/call":
         return await this.#callTool(asked, await this.#conversation(asked));
+      case "subscriptions/listen":
+        return await this.#listen(asked, await this.#conversation(asked));
       default:
         return unknownMethod(404, request);
     }
   }
 
   async #legacy(asked: Asked): Promise<McpAnswer> {
-    const { request, sender } = asked;
+    const { request } = asked;
     switch (request.method) {
       case "initialize":
-        return await this.#initialize(request, sender.credential);
+        return await this.#initialize(asked);
       case "ping":
         return { kind: "message", status: 200, message: resultMessage(request.id, {}) };
       case "tools/list":
@@ -155,12 +160,20 @@ class Face implements McpFace {
     }
   }
 
-  async #initialize(request: Request, credential: Credential): Promise<McpAnswer> {
-    const { protocolVersion: wanted } = request.params;
+  async #initialize({ request, sender }: Asked): Promise<McpAnswer> {
+    const { protocolVersion: wanted, capabilities } = request.params;
     const protocolVersion = typeof wanted === "string" && legacyVersions.includes(wanted) ? wanted : (legacyVersions[0] as string);
-    const session = await this.#conversations.open(credential);
-    const result = { protocolVersion, capabilities: { tools: {} }, serverInfo: this.#serverInfo(), instructions };
+    const session = await this.#conversations.open(sender.credential);
+    if (protocolVersion >= firstWithForms && showsForms(capabilities)) this.#rememberForms(session.id);
+    // Over HTTP nothing can be said unasked: there is no stream to open.
+    const tools = sender.headers === undefined ? { listChanged: true } : {};
+    const result = { protocolVersion, capabilities: { tools }, serverInfo: this.#serverInfo(), instructions };
     return { kind: "message", status: 200, message: resultMessage(request.id, result), sessionId: session.id };
+  }
+
+  #rememberForms(sessionId: string): void {
+    if (this.#withForms.size >= this.#parts.limits.sessionsLiveMax) this.#withForms.delete(this.#withForms.values().next().value as string);
+    this.#withForms.add(sessionId);
   }
 
   async #conversation({ request, sender, isModern }: Asked): Promise<BoxSession> {
@@ -182,28 +195,47 @@ class Face implements McpFace {
   }
 
   async #callTool(asked: Asked, session: BoxSession): Promise<McpAnswer> {
-    const { request, sender } = asked;
-    const { params } = request;
-    const { name } = params;
-    if (typeof name !== "string")
-      return refusal(200, request.id, { code: rpcCodes.invalidParams, message: "`params.name` must be the name of a tool" });
-    const { box, limits } = this.#parts;
-    if (isOwnTool(name)) {
-      const own = await answerOwn(name, params["arguments"], { box, session, credential: sender.credential, limits });
-      return this.#answer(asked, own ?? {});
-    }
     const { signal, release } = this.#cancellation(asked);
     try {
-      const traceId = traceOf(params, sender.traceId);
-      const answers = await session.turn({ traceId }).answers("mcp", request.message, { signal, onProgress: progressOf(asked) });
-      const answered = this.#answer(asked, callResult(answers));
-      return signal?.aborted === true ? { kind: "cancelled", message: answered.message } : answered;
+      const hasForms = !asked.isModern && this.#withForms.has(session.id);
+      const called = await this.#calls.call(asked, { session, signal, hasForms });
+      if (called.kind === "refused") return refusal(200, asked.request.id, { code: rpcCodes.invalidParams, message: called.message });
+      const answer = this.#answer(asked, called.result);
+      return signal?.aborted === true ? { kind: "cancelled", message: answer.message } : answer;
     } finally {
       release();
     }
   }
 
-  /** How the client takes a call back: by closing the response, or by a notification that names it. */
+  async #listen(asked: Asked, session: BoxSession): Promise<McpAnswer> {
+    const { request, sender, delivery } = asked;
+    const { notify } = delivery;
+    if (notify === undefined)
+      return refusal(400, request.id, { code: rpcCodes.invalidRequest, message: "notifications need `accept: text/event-stream`" });
+    const { signal, release } = this.#cancellation(asked);
+    const ends = [signal, delivery.ended];
+    const filter = request.params["notifications"];
+    try {
+      const listening = this.#subscriptions.listen({
+        id: request.id,
+        credentialId: sender.credential.id,
+        session,
+        filter,
+        notify,
+        ends,
+      });
+      if (listening === undefined) {
+        const message = `${this.#parts.limits.mcpSubscriptionsMax} streams of this credential are open already; close one`;
+        throw toolCallError("RATE_LIMITED", message, { retryAfterMs: 5_000 });
+      }
+      const answer = this.#answer(asked, await listening);
+      return signal?.aborted === true ? { kind: "cancelled", message: answer.message } : answer;
+    } finally {
+      release();
+    }
+  }
+
+  /** How the client takes a request back: by closing the response, or by a notification that names it. */
   #cancellation({ request, sender, delivery }: Asked): { readonly signal: AbortSignal | undefined; readonly release: () => void } {
     const scope = cancelScope(sender);
     if (delivery.gone !== undefined || scope === undefined) return { signal: delivery.gone, release: () => undefined };
@@ -223,11 +255,8 @@ class Face implements McpFace {
     if (typeof requestId === "string" || typeof requestId === "number") this.#cancellable.get(requestName(scope, requestId))?.abort();
   }
 
-  #answer({ request, isModern }: Asked, result: JsonObject): Extract<McpAnswer, { kind: "message" }> {
-    const whole = isModern
-      ? { ...result, resultType: "complete", _meta: { ...metaOf(result), [metaMembers.serverInfo]: this.#serverInfo() } }
-      : result;
-    return { kind: "message", status: 200, message: resultMessage(request.id, whole) };
+  #answer(asked: Asked, result: JsonObject): Extract<McpAnswer, { kind: "message" }> {
+    return answered(asked, result, this.#serverInfo());
   }
 
   #serverInfo(): JsonObject {
@@ -235,54 +264,12 @@ class Face implements McpFace {
   }
 }
 
-/** Among whose requests an id is unique: without a session, ids of several clients of one credential meet, and none can be cancelled by its id. */
-function cancelScope({ sessionId, headers }: McpSender): string | undefined {
-  return sessionId ?? (headers === undefined ? "stdio" : undefined);
-}
-
 /** A name under which a request can be cancelled; ids `1` and `"1"` differ. */
 function requestName(scope: string, id: RpcId): string {
   return `${scope}\n${typeof id}\n${id}`;
 }
 
-function callResult(answers: readonly Answer[]): JsonObject {
-  const [answer] = answers as readonly [Answer];
-  const [result] = codecs.mcp.answer(answers, []) as readonly [JsonObject & { readonly content: readonly JsonObject[] }];
-  const { callId, outcome } = answer;
-  const _meta = { ...metaOf(result), [callMember]: callId };
-  if (outcome.kind !== "pending") return { ...result, _meta };
-  const next = { next: { tool: "signalbox.outcome", arguments: { callId } } };
-  return { ...result, content: [...result.content, { type: "text", text: JSON.stringify(next) }], _meta };
-}
-
-/** Member of `_meta` that names the call of a result, for looking it up. */
-const callMember = "signalbox/call";
-
-function progressOf({ request, delivery }: Asked): ((message: string) => void) | undefined {
-  const { progressToken } = metaOf(request.params);
-  const { notify } = delivery;
-  if (notify === undefined || (typeof progressToken !== "string" && typeof progressToken !== "number")) return undefined;
-  let progress = 0;
-  return (message) => {
-    progress += 1;
-    notify({ jsonrpc: "2.0", method: "notifications/progress", params: { progressToken, progress, message } });
-  };
-}
-
-function traceOf(params: JsonObject, otherwise: string): string {
-  const { traceparent } = metaOf(params);
-  return typeof traceparent === "string" ? requestNames({ traceparent }, () => otherwise).traceId : otherwise;
-}
-
-function unknownMethod(status: number, request: Request): McpAnswer {
+function unknownMethod(status: number, request: McpRequest): McpAnswer {
   const shown = request.method.slice(0, 80).replace(/[^!-~]/g, "?");
   return refusal(status, request.id, { code: rpcCodes.methodNotFound, message: `no method \`${shown}\` here` });
-}
-
-function refusal(
-  status: number,
-  id: RpcId | undefined,
-  error: { readonly code: number; readonly message: string; readonly data?: JsonObject },
-): McpAnswer {
-  return { kind: "message", status, message: errorMessage(id, error) };
 }

@@ -1,15 +1,17 @@
 /** The Streamable HTTP binding: each message is a POST; the reply is JSON, or a stream of events once there is progress to tell. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Clock, Timer } from "../../base/clock.ts";
 import type { Limits } from "../../base/limits.ts";
-import type { Json, JsonObject } from "../../domain/json.ts";
+import type { JsonObject } from "../../domain/json.ts";
 import type { Credential } from "../../domain/principal.ts";
 import { toolCallError } from "../../errors/tool-call-error.ts";
 import { isJsonType, parseBody, readBody } from "../body.ts";
 import { eventHeaders } from "../replies.ts";
 import type { Reply } from "../route.ts";
 import type { RequestNames } from "../trace.ts";
-import type { McpFace, McpSender } from "./face.ts";
-import { errorMessage, metaMembers, metaOf, rpcCodes, type McpAnswer } from "./protocol.ts";
+import type { McpSender } from "./asked.ts";
+import type { McpFace } from "./face.ts";
+import { errorMessage, isObject, metaMembers, metaOf, rpcCodes, type McpAnswer } from "./protocol.ts";
 
 /** Path at which MCP is spoken. */
 export const mcpPath = "/mcp";
@@ -22,11 +24,17 @@ export interface McpExchange {
   readonly credential: Credential;
 }
 
+/** What the binding needs. */
+export interface McpHttpParts {
+  readonly limits: Limits;
+  readonly clock: Clock;
+}
+
 /** What to send; `sent` where a stream was written already. */
 export type McpReply = Reply | { readonly kind: "sent"; readonly status: number };
 
 /** Answers one request. Never rejects for anything a client sends, except that its connection breaks. */
-export async function answerMcp(face: McpFace, exchange: McpExchange, limits: Limits): Promise<McpReply> {
+export async function answerMcp(face: McpFace, exchange: McpExchange, { limits, clock }: McpHttpParts): Promise<McpReply> {
   const { request } = exchange;
   if (request.method !== "POST") {
     const error = toolCallError("REQUEST_INVALID", "only `POST` is possible here: there are no streams to open and no sessions to delete");
@@ -44,7 +52,9 @@ export async function answerMcp(face: McpFace, exchange: McpExchange, limits: Li
   const parsed = parseBody(read.text, limits);
   if ("error" in parsed) return { kind: "json", status: 400, body: unreadable(read.text, parsed.error.message) };
   const stream = createStream(exchange, limits);
+  const stopPings = parsed.value["method"] === "subscriptions/listen" ? pings(exchange, { limits, clock }) : undefined;
   const answer = await face.handle(parsed.value, senderOf(exchange), { gone: stream.gone(parsed.value), notify: stream.notify });
+  stopPings?.();
   stream.end();
   return replyOf(answer, stream);
 }
@@ -111,7 +121,7 @@ function createStream({ request, response, names }: McpExchange, limits: Limits)
         }
       : undefined,
     gone(message) {
-      if (message["method"] !== "tools/call") return undefined;
+      if (message["method"] !== "tools/call" && message["method"] !== "subscriptions/listen") return undefined;
       const { params } = message;
       const isModern = isObject(params) && metaOf(params)[metaMembers.version] !== undefined;
       if (!isModern) return undefined;
@@ -123,6 +133,19 @@ function createStream({ request, response, names }: McpExchange, limits: Limits)
     isBegun: () => isBegun,
     finish: (message) => void response.end(eventOf(message)),
   };
+}
+
+/** Signs of life in a stream that may be quiet for long; what stands between would close it otherwise. */
+function pings({ response }: McpExchange, { limits, clock }: McpHttpParts): () => void {
+  let timer: Timer | undefined;
+  const schedule = (): void => {
+    timer = clock.after(limits.eventPingMs, () => {
+      if (response.headersSent && !response.destroyed) response.write(": here\n\n");
+      schedule();
+    });
+  };
+  schedule();
+  return () => timer?.cancel();
 }
 
 function eventOf(message: JsonObject): string {
@@ -138,8 +161,4 @@ function replyOf(answer: McpAnswer, stream: EventStream): McpReply {
   if (answer.kind === "cancelled") return { kind: "json", status: 200, body: answer.message };
   const { status, message, sessionId } = answer;
   return { kind: "json", status, body: message, ...(sessionId !== undefined && { headers: { "mcp-session-id": sessionId } }) };
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

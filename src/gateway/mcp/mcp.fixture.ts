@@ -131,6 +131,7 @@ export async function startMcp(
     readonly clock?: Clock;
     readonly more?: readonly RegisteredTool[];
     readonly roles?: Readonly<Record<string, readonly string[]>>;
+    readonly rules?: readonly object[];
   } = {},
 ): Promise<McpGateway> {
   const limits = { ...defaultLimits, ...changes.limits };
@@ -143,18 +144,26 @@ export async function startMcp(
   const box = await createSignalbox({
     allowUnsafeMemory: true,
     limits: { ...changes.limits },
-    policy: { roles: { support: ["shop.*"], reader: ["shop.get"], ...changes.roles } },
+    policy: { roles: { support: ["shop.*"], reader: ["shop.get"], ...changes.roles }, rules: changes.rules ?? [] },
     tools: [...testTools(slow, seen), ...(changes.more ?? [])],
     ...(changes.store !== undefined && { store: changes.store }),
     ...(changes.clock !== undefined && { clock: changes.clock }),
   });
   const faults: unknown[] = [];
   const users = new Map([
-    ["agent", { user: "ada", roles: ["support"] }],
+    ["agent", { user: "ada", roles: ["support"], isInteractive: true }],
     ["rival", { user: "bob", roles: ["support"] }],
     ["narrow", { user: "eve", roles: ["reader"] }],
   ]);
-  const face = createMcpFace({ box, users, limits, clock, version: "0.0.0", onFault: (cause) => faults.push(cause) });
+  const face = createMcpFace({
+    box,
+    users,
+    stateKey: new Uint8Array(32),
+    limits,
+    clock,
+    version: "0.0.0",
+    onFault: (cause) => faults.push(cause),
+  });
   const gateway = createGateway({
     box,
     keys: createApiKeys(

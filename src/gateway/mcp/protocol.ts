@@ -11,6 +11,7 @@ export const metaMembers = {
   version: "io.modelcontextprotocol/protocolVersion",
   clientCapabilities: "io.modelcontextprotocol/clientCapabilities",
   serverInfo: "io.modelcontextprotocol/serverInfo",
+  subscription: "io.modelcontextprotocol/subscriptionId",
 } as const;
 
 /** Member of `_meta` in which a client names the conversation that a call belongs to; calls of one conversation share a session. */
@@ -35,8 +36,8 @@ export type RpcId = string | number;
 export type Inbound =
   | { readonly kind: "request"; readonly id: RpcId; readonly method: string; readonly params: JsonObject; readonly message: JsonObject }
   | { readonly kind: "notification"; readonly method: string; readonly params: JsonObject }
-  /** An answer to a request of ours; we make none, so it is accepted and dropped. */
-  | { readonly kind: "response" }
+  /** An answer to a request of ours; without a result where it is an error. */
+  | { readonly kind: "response"; readonly id: RpcId | undefined; readonly result: JsonObject | undefined }
   | { readonly kind: "invalid"; readonly id: RpcId | undefined; readonly problem: string };
 
 /** What to send back. `status` is for HTTP. */
@@ -53,7 +54,9 @@ export function readMessage(message: JsonObject): Inbound {
   const knownId = isRpcId(id) ? id : undefined;
   const invalid = (problem: string): Inbound => ({ kind: "invalid", id: knownId, problem });
   if (jsonrpc !== "2.0") return invalid("`jsonrpc` must be `2.0`");
-  if (method === undefined) return "result" in message || "error" in message ? { kind: "response" } : invalid("`method` is missing");
+  if (method === undefined && ("result" in message || "error" in message))
+    return { kind: "response", id: knownId, result: isObject(message["result"]) ? message["result"] : undefined };
+  if (method === undefined) return invalid("`method` is missing");
   if (typeof method !== "string" || method === "" || method.length > methodCharsMax) return invalid("`method` must be a text");
   if (!isObject(params)) return invalid("`params` must be an object");
   if (!("id" in message)) return { kind: "notification", method, params };
@@ -87,6 +90,7 @@ function isRpcId(id: unknown): id is RpcId {
   return (typeof id === "string" && id.length <= 1_000) || (typeof id === "number" && Number.isSafeInteger(id));
 }
 
-function isObject(value: unknown): value is JsonObject {
+/** Whether a value is an object that is no array. */
+export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

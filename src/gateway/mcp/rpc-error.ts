@@ -23,6 +23,7 @@ export function failureAnswer(
 
 function statusOf(error: ToolCallError): number {
   if (error.code === "PERMISSION_DENIED") return 403;
+  if (error.code === "RATE_LIMITED") return 429;
   if (error.code === "SHUTTING_DOWN") return 503;
   return error.code === "INTERNAL" ? 500 : 200;
 }

@@ -38,7 +38,9 @@ export function serveStdio(parts: ServeStdioParts): StdioServing {
 class StdioServer {
   readonly #parts: ServeStdioParts;
   readonly #running = new Set<Promise<void>>();
+  readonly #ended = new AbortController();
   #sessionId: string | undefined;
+  #stopAnnouncing: () => void = () => undefined;
 
   constructor(parts: ServeStdioParts) {
     this.#parts = parts;
@@ -50,6 +52,8 @@ class StdioServer {
     } catch {
       // The input broke or was closed from here, which is its end like any other.
     }
+    this.#ended.abort();
+    this.#stopAnnouncing();
     await Promise.allSettled(this.#running);
   }
 
@@ -74,6 +78,7 @@ class StdioServer {
     const work = this.#answer(parsed.value);
     // What follows a handshake belongs to its session, so it waits for it.
     if (parsed.value["method"] === "initialize") await work;
+    if (parsed.value["method"] === "notifications/initialized") await this.#announce();
     this.#running.add(work);
     void work.finally(() => this.#running.delete(work));
   }
@@ -81,10 +86,19 @@ class StdioServer {
   async #answer(message: JsonObject): Promise<void> {
     const { face, credential, ids } = this.#parts;
     const sender = { credential, sessionId: this.#sessionId, headers: undefined, traceId: ids.next("req") };
-    const answer = await face.handle(message, sender, { notify: (notification) => this.#send(notification) });
+    const delivery = { notify: (notification: JsonObject) => this.#send(notification), ended: this.#ended.signal };
+    const answer = await face.handle(message, sender, delivery);
     if (answer.kind !== "message") return;
     if (answer.sessionId !== undefined) this.#sessionId = answer.sessionId;
     this.#send(answer.message);
+  }
+
+  /** The client is ready to be told that its tools are others now. */
+  async #announce(): Promise<void> {
+    const { face, credential } = this.#parts;
+    if (this.#sessionId === undefined) return;
+    this.#stopAnnouncing();
+    this.#stopAnnouncing = await face.announceLists(credential, this.#sessionId, (message) => this.#send(message)).catch(() => nothing);
   }
 
   #send(message: JsonObject): void {
@@ -92,3 +106,5 @@ class StdioServer {
     if (!output.destroyed && output.writable) output.write(`${JSON.stringify(message)}\n`);
   }
 }
+
+const nothing = (): void => undefined;
