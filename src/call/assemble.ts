@@ -79,8 +79,8 @@ export async function assemble(options: SignalboxOptions): Promise<Assembly> {
   const state = { isClosing: false };
   const sessions = createSessions({ ...runtime, grants: (roles, tool) => runtime.policy.engine.grants(roles, tool) });
   const carrier = (knot.carrier = createCarrier(runtime, runCall, () => state.isClosing));
-  const desk = (knot.desk = createApprovalDesk(runtime, sessions, (call) => carrier.track(call)));
-  const recovery = (knot.recovery = createRecovery(runtime, sessions, (call, from) => carrier.track(call, from)));
+  const desk = (knot.desk = createApprovalDesk(runtime, sessions, async (call) => await carrier.track(call)));
+  const recovery = (knot.recovery = createRecovery(runtime, sessions, async (call, from) => await carrier.track(call, from)));
   const elsewhere = (knot.elsewhere = createElsewhere(runtime));
   await recordTools(runtime);
   const toolSources = createToolSources({

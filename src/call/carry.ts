@@ -10,8 +10,8 @@ import { callOf, type Carry } from "./turn.ts";
 /** Carries calls through the journey and answers whoever asked in time. */
 export interface Carrier {
   readonly carry: Carry;
-  /** Carries a state and keeps it among the running ones until it ends. */
-  track(state: CallState, from?: StageName): Promise<Answer>;
+  /** Carries a state and, where that takes time, keeps it among the running ones until it ends. */
+  track(state: CallState, from?: StageName): Answer | Promise<Answer>;
   inside(parent: CallState, request: { readonly tool: string; readonly arguments: Json; readonly purpose: Purpose }): Promise<Answer>;
   within(running: Promise<Answer>, asker: CallState): Promise<Outcome>;
   /** Waits until accepted calls have ended, at most `drainMs`. */
@@ -21,39 +21,23 @@ export interface Carrier {
 /** The carrier of one box. `journey` is the pipeline. */
 export function createCarrier(
   runtime: Runtime,
-  journey: (state: CallState, from?: StageName) => Promise<Answer>,
+  journey: (state: CallState, from?: StageName) => Answer | Promise<Answer>,
   isClosing: () => boolean,
 ): Carrier {
-  async function untilEnded(state: CallState, from: StageName | undefined): Promise<Answer> {
+  async function untilEnded(state: CallState, answer: Promise<Answer>): Promise<Answer> {
     try {
-      return await journey(state, from);
+      return await answer;
     } finally {
       runtime.running.delete(state.callId);
     }
   }
 
-  function track(state: CallState, from?: StageName): Promise<Answer> {
-    const answer = untilEnded(state, from);
-    runtime.running.set(state.callId, answer);
-    return answer;
-  }
-
-  /** A race, not only a signal: the caller is answered at the deadline whatever the tool does; the call itself goes on and is settled. */
-  function inTime(state: CallState, running: Promise<Answer>): Promise<Answer> {
-    const replyMs = state.registered?.tool.timeouts.replyMs ?? runtime.limits.replyDeadlineMs;
-    return new Promise((resolve, reject) => {
-      const timer = runtime.resilience.wheel.schedule(runtime.clock.monotonic() + replyMs, {
-        expire: () => resolve(answerOf(state, pendingExecution(state.standsFor ?? state.callId, 1_000))),
-      });
-      const inTimeAnswer = (answer: Answer): void => {
-        runtime.resilience.wheel.cancel(timer);
-        resolve(answer);
-      };
-      running.then(inTimeAnswer, (cause: unknown) => {
-        runtime.resilience.wheel.cancel(timer);
-        reject(cause instanceof Error ? cause : new Error("the journey failed", { cause }));
-      });
-    });
+  function track(state: CallState, from?: StageName): Answer | Promise<Answer> {
+    const answer = journey(state, from);
+    if (!(answer instanceof Promise)) return answer;
+    const ended = untilEnded(state, answer);
+    runtime.running.set(state.callId, ended);
+    return ended;
   }
 
   return {
@@ -62,14 +46,16 @@ export function createCarrier(
       const state = newState({ runtime, ...parts });
       if (isClosing()) {
         const error = toolCallError("SHUTTING_DOWN", "this process is stopping; try again elsewhere or later", { retryAfterMs: 1_000 });
-        return Promise.resolve(answerOf(state, outcomeOf(error)));
+        return answerOf(state, outcomeOf(error));
       }
-      return inTime(state, track(state));
+      const answer = track(state);
+      return answer instanceof Promise ? inTime(state, answer) : answer;
     },
-    inside(parent, request) {
+    async inside(parent, request) {
       const call = callOf(runtime, { tool: request.tool, arguments: request.arguments });
       const turn = { ...noTurn, traceId: parent.turn.traceId };
-      return track(newState({ runtime, session: parent.session, turn, call, parent: { callId: parent.callId, purpose: request.purpose } }));
+      const isInside = { callId: parent.callId, purpose: request.purpose };
+      return await track(newState({ runtime, session: parent.session, turn, call, parent: isInside }));
     },
     async within(running, asker) {
       const answer = await inTime(asker, running);
@@ -87,4 +73,23 @@ export function createCarrier(
       });
     },
   };
+}
+
+/** A race, not only a signal: the caller is answered at the deadline whatever the tool does; the call itself goes on and is settled. */
+function inTime(state: CallState, running: Promise<Answer>): Promise<Answer> {
+  const { runtime } = state;
+  const replyMs = state.registered?.tool.timeouts.replyMs ?? runtime.limits.replyDeadlineMs;
+  return new Promise((resolve, reject) => {
+    const timer = runtime.resilience.wheel.schedule(runtime.clock.monotonic() + replyMs, {
+      expire: () => resolve(answerOf(state, pendingExecution(state.standsFor ?? state.callId, 1_000))),
+    });
+    const inTimeAnswer = (answer: Answer): void => {
+      runtime.resilience.wheel.cancel(timer);
+      resolve(answer);
+    };
+    running.then(inTimeAnswer, (cause: unknown) => {
+      runtime.resilience.wheel.cancel(timer);
+      reject(cause instanceof Error ? cause : new Error("the journey failed", { cause }));
+    });
+  });
 }

@@ -1,5 +1,5 @@
 import type { Failure, Fallback } from "../domain/tool.ts";
-import { runAttempts, type AttemptEvent } from "../resilience/execute-attempts.ts";
+import { runAttempts, type AttemptEvent, type AttemptsResult } from "../resilience/execute-attempts.ts";
 import { proceed, type CallState, type Execution, type Verdict } from "./stage.ts";
 import { failureWords } from "./words.ts";
 
@@ -7,13 +7,13 @@ import { failureWords } from "./words.ts";
  * Carries the call out through its connector, under an attempt timeout and an absolute deadline, with retries for what is safe to resend. Where
  * nothing happened, the tool's fallback may answer instead; that is a call of its own.
  */
-export async function execute(state: CallState): Promise<Verdict> {
+export function execute(state: CallState): Verdict | Promise<Verdict> {
   const { runtime, registered, session, key, onProgress } = state;
   const { tool, connector } = registered as NonNullable<typeof registered>;
   const startedMs = runtime.clock.monotonic();
   state.texts?.detach();
   const looked = runtime.hasObservers;
-  const done = await runAttempts({
+  const done = runAttempts({
     resilience: runtime.resilience,
     tool,
     connector,
@@ -31,13 +31,27 @@ export async function execute(state: CallState): Promise<Verdict> {
     onAttempt: looked ? (event) => noteAttempt(state, event) : undefined,
     onLate: (late) => runtime.reportHandler(tool, "late", `attempt ${late.attempt} answered after it had been given up`),
   });
+  return done instanceof Promise ? done.then((ended) => executed(state, startedMs, ended)) : executed(state, startedMs, done);
+}
+
+function executed(state: CallState, startedMs: number, done: AttemptsResult): Verdict | Promise<Verdict> {
+  const { registered } = state;
+  const { tool } = registered as NonNullable<typeof registered>;
+  const { result } = done;
   state.attempts = done.attempts;
-  state.execution = done.result;
-  if (done.result.kind === "value" && done.result.warnings !== undefined) state.notices.push(...done.result.warnings);
-  if (done.result.kind === "failure" && done.effect === "none" && tool.fallback !== undefined && falls(done.result.failure)) {
-    state.execution = await fallBack(state, tool.fallback, done.result.failure);
-  }
-  state.executedMs = runtime.clock.monotonic() - startedMs;
+  state.execution = result;
+  if (result.kind === "value" && result.warnings !== undefined) state.notices.push(...result.warnings);
+  const needsFallback = result.kind === "failure" && done.effect === "none" && falls(result.failure);
+  if (needsFallback && tool.fallback !== undefined)
+    return fallBack(state, tool.fallback, result.failure).then((execution) => {
+      state.execution = execution;
+      return after(state, startedMs);
+    });
+  return after(state, startedMs);
+}
+
+function after(state: CallState, startedMs: number): Verdict {
+  state.executedMs = state.runtime.clock.monotonic() - startedMs;
   return proceed;
 }
 

@@ -5,7 +5,7 @@ import { ToolCallError, toolCallError } from "../errors/tool-call-error.ts";
 import type { CommitResult, Operation, RowKey } from "../store/store.ts";
 import { stop, stopWith } from "./endings.ts";
 import { meaningKey, type KeyClaim, type KeyState, type MeaningClaim } from "./keys.ts";
-import { intendedEntry } from "./record.ts";
+import { intendedEntry, prepareVault } from "./record.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
 
 /** What a claim of the gate guards, so that a refusal can be explained. */
@@ -20,7 +20,7 @@ interface Claims {
  * GATE: one transaction claims everything the call needs and writes its intent: session still open, no role revoked, key, meaning, approval, budget.
  * If any part fails nothing is claimed and nothing is executed. A pure read claims without waiting for the disk.
  */
-export async function gate(state: CallState): Promise<Verdict> {
+export function gate(state: CallState): Verdict | Promise<Verdict> {
   const { runtime, registered } = state;
   const { tool } = registered as NonNullable<typeof registered>;
   const rateWaitMs = runtime.takeToolRate(state);
@@ -35,23 +35,32 @@ export async function gate(state: CallState): Promise<Verdict> {
   if (tool.tier !== "read" || state.key?.isAddressable === true) claimKey(state, claims);
   if (state.approval !== undefined) claimApproval(state, claims);
   claimBudget(state, claims);
-  let result: CommitResult;
   try {
-    const entry = intendedEntry(state);
-    result = await runtime.store.commit({
-      operations: claims.operations,
-      entries: [entry instanceof Promise ? await entry : entry],
-      wait: tool.tier === "read" ? "claimed" : "durable",
-    });
+    const result = claim(state, claims);
+    return result instanceof Promise
+      ? result.then(
+          (decided) => claimed(state, claims, decided),
+          (cause: unknown) => stopWith(unrecordedIntent(cause)),
+        )
+      : claimed(state, claims, result);
   } catch (cause) {
     return stopWith(unrecordedIntent(cause));
   }
-  if (result.kind === "committed") {
-    state.isClaimed = true;
-    if (claims.guards.includes("key")) state.claimVersion = (state.keyRow?.version ?? 0) + 1;
-    return proceed;
-  }
-  return explainRefusal(state, claims.guards[result.index] as Guard, claims.operations[result.index] as Operation);
+}
+
+function claim(state: CallState, { operations }: Claims): CommitResult | Promise<CommitResult> {
+  const { runtime, registered } = state;
+  const wait = registered?.tool.tier === "read" ? "claimed" : "durable";
+  const commit = (): CommitResult | Promise<CommitResult> => runtime.store.commit({ operations, entries: [intendedEntry(state)], wait });
+  const waiting = prepareVault(state);
+  return waiting === undefined ? commit() : waiting.then(commit);
+}
+
+function claimed(state: CallState, { operations, guards }: Claims, result: CommitResult): Verdict {
+  if (result.kind === "refused") return explainRefusal(state, guards[result.index] as Guard, operations[result.index] as Operation);
+  state.isClaimed = true;
+  if (guards.includes("key")) state.claimVersion = (state.keyRow?.version ?? 0) + 1;
+  return proceed;
 }
 
 /**

@@ -32,6 +32,31 @@ test("the stages stand in the one safe order", () => {
   ]);
 });
 
+test("a handler may call the box it runs in before it answers", async () => {
+  const double = tool({
+    name: "math.double",
+    tier: "read",
+    description: "Double a number. Not for adding two.",
+    input: z.object({ number: z.number() }),
+    run: ({ number }) => number * 2,
+  });
+  const twice: ReturnType<typeof tool> = tool({
+    name: "math.twice",
+    tier: "read",
+    description: "Double a number twice. Not for doubling once.",
+    input: { type: "object", properties: { number: { type: "number" } }, required: ["number"] },
+    run: async (args) => {
+      const answer = await turn.call({ tool: "math.double", arguments: args });
+      return answer.outcome.kind === "completed" ? (answer.outcome.result.value as number) * 2 : null;
+    },
+  });
+  const { box, turn } = await shopBox({ tools: [double, twice], policy: { roles: { lead: ["math.*"], support: ["math.*"] } } });
+  const answers = await Promise.all([1, 2, 3].map((number) => turn.call({ tool: "math.twice", arguments: { number } })));
+  expect(answers.map(({ outcome }) => (outcome.kind === "completed" ? outcome.result.value : outcome))).toEqual([4, 8, 12]);
+  expect(box.health().callsRunning).toBe(0);
+  await box.close();
+});
+
 test("a granted read runs and its answer is labelled untrusted", async () => {
   const { box, turn } = await shopBox();
   const { outcome } = await turn.call({ tool: "order.get", arguments: { orderId: "A-1" } });

@@ -16,7 +16,7 @@ import { replay } from "./replay.ts";
 import { resolve } from "./resolve.ts";
 import { settle } from "./settle.ts";
 import { shape } from "./shape.ts";
-import type { CallState, Ending, Stage, StageName, Verdict } from "./stage.ts";
+import type { CallState, Stage, StageName, Verdict } from "./stage.ts";
 import { answerOf } from "./state.ts";
 import { throttle } from "./throttle.ts";
 import { validate } from "./validate.ts";
@@ -48,60 +48,78 @@ const againMax = 5;
 
 /**
  * Takes one call through the journey. Never throws and never leaves a claimed call unsettled. Recovery enters after the gate, with a state whose
- * claims an earlier process made.
+ * claims an earlier process made. A journey that need not wait runs through without a promise.
  */
-export async function runCall(state: CallState, from: StageName = "decode"): Promise<Answer> {
-  let againCount = 0;
+export function runCall(state: CallState, from: StageName = "decode"): Answer | Promise<Answer> {
   let index = stageIndex[from];
   while (index < stages.length) {
-    const stage = stages[index] as Stage;
-    let verdict: Exclude<Verdict, { kind: "suspend" }>;
-    try {
-      const returned = stage.run(state);
-      const said = returned instanceof Promise ? await returned : returned;
-      verdict = said.kind === "suspend" ? await park(state, said.decision) : said;
-    } catch (cause) {
-      index = crashed(state, stage, cause);
-      if (state.outcome !== undefined) break;
-      continue;
-    }
-    if (verdict.kind === "proceed") {
-      if (state.runtime.hasObservers) tell(state, stage.name);
-      index += 1;
-      continue;
-    }
-    if (verdict.kind === "again" && againCount < againMax) {
-      againCount += 1;
-      state.runtime.observe(
-        state,
-        stage.name,
-        "again",
-        `something this call relied on changed meanwhile; judged again from ${verdict.from}`,
-      );
-      await startAgain(state, verdict.from);
-      index = stageIndex[verdict.from];
-      continue;
-    }
-    state.outcome = await end(state, stage.name, verdict);
-    break;
+    const next = step(state, index);
+    if (next instanceof Promise) return goOn(state, index, next);
+    index = next;
   }
+  return arrived(state);
+}
+
+/** The rest of a journey whose stage at `from` waits. */
+async function goOn(state: CallState, from: number, waiting: Promise<number>): Promise<Answer> {
+  let index = from;
+  let next: number | Promise<number> = waiting;
+  for (;;) {
+    try {
+      index = next instanceof Promise ? await next : next;
+    } catch (cause) {
+      index = crashed(state, stages[index] as Stage, cause);
+    }
+    if (index >= stages.length) return arrived(state);
+    next = step(state, index);
+  }
+}
+
+function arrived(state: CallState): Answer {
   assert(state.outcome !== undefined, "every journey ends with an outcome");
   state.runtime.observe(state, "call", state.outcome.kind, "");
   return answerOf(state, state.outcome);
 }
 
-async function end(state: CallState, stageName: StageName, verdict: Ending): Promise<Outcome> {
-  switch (verdict.kind) {
-    case "stop":
-      if (!isToldElsewhere(stageName, verdict.outcome)) state.runtime.observe(state, stageName, "stop", describe(verdict.outcome));
-      return state.isClaimed ? verdict.outcome : await recordEnding(state, stageName, verdict.outcome);
-    case "again":
-      return await recordEnding(
-        state,
-        stageName,
-        outcomeOf(toolCallError("DECISION_UNAVAILABLE", "what this call relies on keeps changing; nothing was done, try again later")),
-      );
+/** Runs one stage and gives the index of the next; past the last one the outcome stands. Never throws; a promise may be rejected. */
+function step(state: CallState, index: number): number | Promise<number> {
+  const stage = stages[index] as Stage;
+  try {
+    const verdict = stage.run(state);
+    return verdict instanceof Promise ? verdict.then((said) => follow(state, stage, said)) : follow(state, stage, verdict);
+  } catch (cause) {
+    return crashed(state, stage, cause);
   }
+}
+
+/** What a verdict leads to. */
+function follow(state: CallState, stage: Stage, verdict: Verdict): number | Promise<number> {
+  switch (verdict.kind) {
+    case "proceed":
+      if (state.runtime.hasObservers) tell(state, stage.name);
+      return stageIndex[stage.name] + 1;
+    case "suspend":
+      return park(state, verdict.decision).then((parked) => follow(state, stage, parked));
+    case "again":
+      return state.againCount < againMax ? startAgain(state, stage, verdict.from) : end(state, stage, keepsChanging());
+    case "stop":
+      if (!isToldElsewhere(stage.name, verdict.outcome)) state.runtime.observe(state, stage.name, "stop", describe(verdict.outcome));
+      return end(state, stage, verdict.outcome);
+  }
+}
+
+function end(state: CallState, stage: Stage, outcome: Outcome): number | Promise<number> {
+  if (!state.isClaimed)
+    return recordEnding(state, stage.name, outcome).then((recorded) => {
+      state.outcome = recorded;
+      return stages.length;
+    });
+  state.outcome = outcome;
+  return stages.length;
+}
+
+function keepsChanging(): Outcome {
+  return outcomeOf(toolCallError("DECISION_UNAVAILABLE", "what this call relies on keeps changing; nothing was done, try again later"));
 }
 
 /** A completed call says so as the whole call, and a parked one when it is parked. */
@@ -135,16 +153,19 @@ function crashed(state: CallState, stage: Stage, cause: unknown): number {
   return stageIndex.settle;
 }
 
-async function startAgain(state: CallState, from: StageName): Promise<void> {
+async function startAgain(state: CallState, stage: Stage, from: StageName): Promise<number> {
+  state.againCount += 1;
+  state.runtime.observe(state, stage.name, "again", `something this call relied on changed meanwhile; judged again from ${from}`);
   await state.session.refresh();
   state.decision = undefined;
   state.keyRow = undefined;
   state.meaningRow = undefined;
   // From `replay` on the arguments are those that were found valid, repairs included.
-  if (stageIndex[from] > stageIndex.validate) return;
+  if (stageIndex[from] > stageIndex.validate) return stageIndex[from];
   state.notices = [];
   state.repairs = [];
   if (state.call.arguments.kind === "parsed") state.args = state.call.arguments.value;
+  return stageIndex[from];
 }
 
 function tell(state: CallState, stage: StageName): void {

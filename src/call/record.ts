@@ -55,18 +55,13 @@ export function askedTexts(state: CallState): PrivateTexts {
   };
 }
 
-/** The key that seals this session's values, made ready. */
+/** The key that seals this session's values, made ready; undefined where it is. */
 export function prepareVault(state: CallState): Promise<void> | undefined {
   return state.runtime.vault.prepare(state.session.principal.tenant, state.session.dataSubject);
 }
 
-/** The intent, for the gate's transaction. */
-export function intendedEntry(state: CallState): EntryDraft | Promise<EntryDraft> {
-  const waiting = prepareVault(state);
-  return waiting === undefined ? intended(state) : waiting.then(() => intended(state));
-}
-
-function intended(state: CallState): EntryDraft {
+/** The intent, for the gate's transaction. The vault must be ready. */
+export function intendedEntry(state: CallState): EntryDraft {
   const facts = callFacts(state, seal(state, "call-intended", askedTexts(state)));
   return callIntended(state.approval === undefined ? facts : { ...facts, approvalId: state.approval.approval.id });
 }

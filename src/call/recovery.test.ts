@@ -91,7 +91,8 @@ function world(): World {
 async function killedDuring(lasting: World, tools: readonly RegisteredTool[], call: CallRequest): Promise<void> {
   const { store } = lasting;
   let isDead = false;
-  const alive = <Value>(work: () => Promise<Value>): Promise<Value> => (isDead ? new Promise(() => undefined) : work());
+  const alive = async <Value>(work: () => Value | Promise<Value>): Promise<Value> =>
+    await (isDead ? new Promise<never>(() => undefined) : work());
   const mortal: Store = {
     ...store,
     read: (keys) => alive(() => store.read(keys)),

@@ -5,7 +5,7 @@ import { codes, type ErrorCode } from "../errors/codes.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
 import type { Failure } from "../domain/tool.ts";
 import { isShared } from "../store/shared.ts";
-import type { Operation } from "../store/store.ts";
+import type { CommitResult, Operation } from "../store/store.ts";
 import { outcomeOf } from "./endings.ts";
 import { keyClaim, meaningClaim, meaningRowKey } from "./gate.ts";
 import type { KeyClaim, KeyState } from "./keys.ts";
@@ -20,22 +20,32 @@ const attemptsMax = 10;
  * SETTLE: one transaction writes the outcome and resolves every claim of the gate. If it cannot be written, the result of a read is withheld (its
  * label would not be durable), and a write says that it was applied but could not be recorded.
  */
-export async function settle(state: CallState): Promise<Verdict> {
+export function settle(state: CallState): Verdict | Promise<Verdict> {
   const outcome = settledOutcome(state);
   try {
+    const written = write(state, outcome);
+    if (!(written instanceof Promise) && written.kind === "committed") return { kind: "stop", outcome };
+    return settleOn(state, outcome, written);
+  } catch (cause) {
+    return withheld(state, outcome, cause);
+  }
+}
+
+function write(state: CallState, outcome: Ended): CommitResult | Promise<CommitResult> {
+  return state.runtime.store.commit({ operations: settleOperations(state, outcome), entries: [settledEntry(state, outcome)] });
+}
+
+async function settleOn(state: CallState, outcome: Ended, first: CommitResult | Promise<CommitResult>): Promise<Verdict> {
+  try {
     for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
-      const result = await state.runtime.store.commit({
-        operations: settleOperations(state, outcome),
-        entries: [settledEntry(state, outcome)],
-      });
+      const result = await (attempt === 0 ? first : write(state, outcome));
       if (result.kind === "committed") return { kind: "stop", outcome };
       const standing = await settledElsewhere(state, outcome);
       if (standing !== undefined) return { kind: "stop", outcome: standing };
     }
     throw toolCallError("LEDGER_UNAVAILABLE", "the claim of this call keeps changing under it");
   } catch (cause) {
-    state.runtime.reportFault("settle", cause);
-    return { kind: "stop", outcome: unrecorded(state, outcome, cause) };
+    return withheld(state, outcome, cause);
   }
 }
 
@@ -57,6 +67,11 @@ async function settledElsewhere(state: CallState, outcome: Ended): Promise<Outco
   state.standsFor = callId;
   if (isOwn && claim.state === "running") return await runtime.joinElsewhere(state, callId, keyRow);
   return await runtime.recordedOutcome(tenant, callId);
+}
+
+function withheld(state: CallState, outcome: Ended, cause: unknown): Verdict {
+  state.runtime.reportFault("settle", cause);
+  return { kind: "stop", outcome: unrecorded(state, outcome, cause) };
 }
 
 function settledOutcome(state: CallState): Ended {

@@ -86,6 +86,8 @@ export interface CallState {
   meaningRow: Row | undefined;
   facts: Readonly<Record<string, Json>>;
   decision: Decision | undefined;
+  /** How often it was judged again, because what it relied on had changed. */
+  againCount: number;
   /** The gate's transaction holds: from here on the call must be settled. */
   isClaimed: boolean;
   /** Version of the key's row as this call claimed it; undefined where no key was claimed. Whoever took the call over has raised it. */

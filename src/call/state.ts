@@ -59,6 +59,7 @@ class TravellingCall implements CallState {
   meaningRow: CallState["meaningRow"] = undefined;
   facts: CallState["facts"] = noFacts;
   decision: CallState["decision"] = undefined;
+  againCount = 0;
   isClaimed = false;
   claimVersion: CallState["claimVersion"] = undefined;
   claimDeadlineMs: CallState["claimDeadlineMs"] = undefined;

@@ -22,7 +22,7 @@ export type Carry = (parts: {
   readonly call: ToolCall;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((message: string) => void) | undefined;
-}) => Promise<Answer>;
+}) => Answer | Promise<Answer>;
 
 /** A session as its users see it. */
 export function boxSession(runtime: Runtime, live: LiveSession & { readonly session: Session }, carry: Carry): BoxSession {
@@ -41,6 +41,8 @@ export function boxSession(runtime: Runtime, live: LiveSession & { readonly sess
   };
 }
 
+const noListener: Listener = Object.freeze({});
+
 function turnFacts(options: TurnOptions | undefined, limits: Limits): TurnFacts {
   if (options === undefined) return noTurn;
   const { id, said, reasoning, model, traceId, offered } = options;
@@ -57,18 +59,23 @@ function turnFacts(options: TurnOptions | undefined, limits: Limits): TurnFacts 
 function boxTurn(runtime: Runtime, live: LiveSession, turn: TurnFacts, carry: Carry): BoxTurn {
   const decode = (form: Form, response: unknown): Decoded =>
     readable(() => codecFor(form).decode(response, shownTools(runtime, live).nameMap(form), runtime.limits));
-  async function carryAll({ calls, stop }: Decoded, listener: Listener = {}): Promise<readonly Answer[]> {
+  function carryAll({ calls, stop }: Decoded, listener: Listener = noListener): readonly Answer[] | Promise<readonly Answer[]> {
     const isWhole = stop !== "truncated" && stop !== "refused";
     const trusted = isWhole ? calls : calls.map((call) => readOnly(runtime, call));
     // Most responses hold one call, and waiting for one needs no collecting.
     const [alone] = trusted;
-    if (trusted.length === 1 && alone !== undefined) return [await carry({ session: live, turn, call: alone, ...listener })];
-    return await Promise.all(trusted.map((call) => carry({ session: live, turn, call, ...listener })));
+    if (trusted.length === 1 && alone !== undefined) {
+      const { signal, onProgress } = listener;
+      const answer = carry({ session: live, turn, call: alone, signal, onProgress });
+      return answer instanceof Promise ? answer.then((ended) => [ended]) : [answer];
+    }
+    return Promise.all(trusted.map(async (call) => await carry({ session: live, turn, call, ...listener })));
   }
   return {
     async answer(form, response) {
       const decoded = decode(form, response);
-      return codecs[form].answer(await carryAll(decoded), decoded.calls);
+      const answers = carryAll(decoded);
+      return codecs[form].answer(answers instanceof Promise ? await answers : answers, decoded.calls);
     },
     async answerStream(form, events) {
       const assembler = createStreamAssembler(form, shownTools(runtime, live).nameMap(form), runtime.limits);
@@ -77,8 +84,8 @@ function boxTurn(runtime: Runtime, live: LiveSession, turn: TurnFacts, carry: Ca
       return codecs[form].answer(await carryAll(decoded), decoded.calls);
     },
     answers: async (form, response, listener) => await carryAll(decode(form, response), listener),
-    call: (request) => carry({ session: live, turn, call: callOf(runtime, request), signal: request.signal }),
-    run: (call) => carry({ session: live, turn, call }),
+    call: async (request) => await carry({ session: live, turn, call: callOf(runtime, request), signal: request.signal }),
+    run: async (call) => await carry({ session: live, turn, call }),
   };
 }
 

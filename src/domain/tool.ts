@@ -153,7 +153,8 @@ export interface Failure {
 export interface Connector {
   /** Such as `function` or `http`. */
   readonly kind: string;
-  execute(args: JsonObject, execution: Execution): Promise<ExecutionResult>;
+  /** May answer at once, where nothing has to be waited for. */
+  execute(args: JsonObject, execution: Execution): ExecutionResult | Promise<ExecutionResult>;
   close?(): Promise<void>;
 }
 

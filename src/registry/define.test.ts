@@ -11,7 +11,7 @@ import { tool } from "./define.ts";
 
 const base = { name: "order.refund", tier: "irreversible", description: "Refund a paid order." } as const;
 
-function run(registered: RegisteredTool, args: JsonObject): Promise<unknown> {
+async function run(registered: RegisteredTool, args: JsonObject): Promise<unknown> {
   const execution = {
     callId: "call_1",
     key: "key-1",
@@ -23,7 +23,7 @@ function run(registered: RegisteredTool, args: JsonObject): Promise<unknown> {
     progress: () => undefined,
     secret: () => Promise.resolve("s"),
   } satisfies Execution;
-  return registered.connector.execute(args, execution);
+  return await registered.connector.execute(args, execution);
 }
 
 describe("tool", () => {

@@ -1,4 +1,5 @@
 import { defaultLimits } from "../base/limits.ts";
+import type { JsonObject } from "../domain/json.ts";
 import type { ArgumentRole, Connector, Execution, ExecutionResult, RegisteredTool, Tool } from "../domain/tool.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { completeTool, type ToolParts } from "./complete.ts";
@@ -74,14 +75,29 @@ function rolesByPointer(roles: Readonly<Record<string, ArgumentRole>> | undefine
 }
 
 function runConnector(run: Handler, schema: StandardInput | undefined): Connector {
+  const validate = schema?.["~standard"].validate;
+  async function checkedAnswer(args: JsonObject, execution: Execution): Promise<ExecutionResult> {
+    const checked = await (validate as NonNullable<typeof validate>)(args);
+    if (checked.issues !== undefined) return refused(checked.issues);
+    return valueOf(await run(checked.value as never, new HandlerView(execution)));
+  }
   return {
     kind: "function",
-    async execute(args, execution) {
-      const checked = schema?.["~standard"].validate === undefined ? { value: args } : await schema["~standard"].validate(args);
-      if (checked.issues !== undefined) return refused(checked.issues);
-      return { kind: "value", value: await run(checked.value as never, new HandlerView(execution)) };
+    execute(args, execution) {
+      if (validate === undefined) return answerOf(run(args as never, new HandlerView(execution)));
+      return checkedAnswer(args, execution);
     },
   };
+}
+
+/** What a handler returned, at once where it did not make a promise of it. */
+function answerOf(returned: unknown): ExecutionResult | Promise<ExecutionResult> {
+  const isThenable = typeof returned === "object" && returned !== null && typeof (returned as PromiseLike<unknown>).then === "function";
+  return isThenable ? Promise.resolve(returned).then(valueOf) : valueOf(returned);
+}
+
+function valueOf(value: unknown): ExecutionResult {
+  return { kind: "value", value };
 }
 
 /** What a handler sees of its execution. A signal is made only for a handler that asks: most never do, and it costs more than the rest of an attempt. */

@@ -9,9 +9,12 @@ import { classifyThrown, effectOfLostAttempt } from "./classify.ts";
 import type { Expiring, WheelTimer } from "./deadline-wheel.ts";
 import type { AttemptRequest } from "./execute-attempts.ts";
 
-/** Carries out one attempt, and ends at the latest shortly after its timeout or the call's deadline. Never rejects. */
-export function runAttempt(request: AttemptRequest, attempt: number, nowMs: number): Promise<ExecutionResult> {
-  return new Promise((resolve) => new Attempt(request, attempt, resolve).start(nowMs));
+/**
+ * Carries out one attempt, and ends at the latest shortly after its timeout or the call's deadline. Never throws or rejects. Where the connector
+ * answers at once, so does this.
+ */
+export function runAttempt(request: AttemptRequest, attempt: number, nowMs: number): ExecutionResult | Promise<ExecutionResult> {
+  return new Attempt(request, attempt).start(nowMs);
 }
 
 /** The failure of a call whose caller is gone. */
@@ -32,7 +35,8 @@ class Attempt implements Execution, Expiring {
   readonly tool: Tool;
   readonly attempt: number;
   readonly #request: AttemptRequest;
-  readonly #resolve: (result: ExecutionResult) => void;
+  /** Set once somebody waits. */
+  #resolve: ((result: ExecutionResult) => void) | undefined;
   #controller: AbortController | undefined;
   #timer: WheelTimer | undefined;
   #startedMs = 0;
@@ -44,7 +48,7 @@ class Attempt implements Execution, Expiring {
   /** Ended without the connector's answer. */
   #isCutOff = false;
 
-  constructor(request: AttemptRequest, attempt: number, resolve: (result: ExecutionResult) => void) {
+  constructor(request: AttemptRequest, attempt: number) {
     this.callId = request.callId;
     this.key = request.key;
     this.principal = request.principal;
@@ -52,7 +56,6 @@ class Attempt implements Execution, Expiring {
     this.tool = request.tool;
     this.attempt = attempt;
     this.#request = request;
-    this.#resolve = resolve;
   }
 
   // Getters that return functions without `this`, so that a handler may destructure what it needs.
@@ -79,31 +82,45 @@ class Attempt implements Execution, Expiring {
     return this.#request.secret;
   }
 
-  start(nowMs: number): void {
-    const { resilience, connector, args, signal } = this.#request;
+  start(nowMs: number): ExecutionResult | Promise<ExecutionResult> {
+    const { resilience, connector, args } = this.#request;
     const { timeouts } = this.tool;
     this.#startedMs = nowMs;
     this.#heardMs = nowMs;
     this.#dueMs = Math.min(nowMs + timeouts.attemptMs, this.#request.deadlineAtMonotonicMs);
-    this.#timer = resilience.wheel.schedule(this.#nextDueMs(), this);
-    signal?.addEventListener("abort", this);
     const isInThread = connector.kind === "function";
-    if (isInThread) resilience.loopWatch.enter(this.tool.name);
-    let answer: Promise<ExecutionResult>;
+    let answer: ExecutionResult | Promise<ExecutionResult>;
     try {
       answer = connector.execute(args, this);
     } catch (thrown) {
-      this.#fail(thrown);
-      return;
+      answer = this.#failed(thrown);
     }
     if (isInThread) {
-      const blockedMs = resilience.clock.monotonic() - nowMs;
-      if (blockedMs > resilience.limits.loopBlockedMs) resilience.loopWatch.noteSynchronous(this.tool.name, blockedMs);
+      const endedMs = resilience.clock.monotonic();
+      const blockedMs = endedMs - nowMs;
+      if (blockedMs > resilience.limits.loopBlockedMs)
+        resilience.loopWatch.noteSynchronous(this.tool.name, blockedMs, resilience.wheel.overdueMs(endedMs));
     }
+    if (answer instanceof Promise) return this.#await(answer);
+    this.#isEnded = true;
+    return answer;
+  }
+
+  /** The race begins once there is something to wait for: what the connector did before it answered, no timer could have ended. */
+  #await(answer: Promise<ExecutionResult>): Promise<ExecutionResult> {
+    const { resilience, connector, signal } = this.#request;
+    this.#timer = resilience.wheel.schedule(this.#nextDueMs(), this);
+    if (connector.kind === "function") resilience.loopWatch.enter(this.tool.name);
+    signal?.addEventListener("abort", this);
     answer.then(
       (result) => this.#answered(result),
-      (thrown: unknown) => this.#fail(thrown),
+      (thrown: unknown) => this.#answered(this.#failed(thrown)),
     );
+    return new Promise((resolve) => {
+      this.#resolve = resolve;
+      // The caller may have left while the connector began.
+      if (signal?.aborted === true) this.handleEvent();
+    });
   }
 
   /** The wheel: this attempt's time is over, or it has been silent for too long. */
@@ -148,8 +165,8 @@ class Attempt implements Execution, Expiring {
     this.#controller?.abort();
   }
 
-  #fail(thrown: unknown): void {
-    this.#answered({ kind: "failure", failure: classifyThrown(thrown, this.tool, this.#sent !== "unsent") });
+  #failed(thrown: unknown): ExecutionResult {
+    return { kind: "failure", failure: classifyThrown(thrown, this.tool, this.#sent !== "unsent") };
   }
 
   #answered(result: ExecutionResult): void {
@@ -170,6 +187,6 @@ class Attempt implements Execution, Expiring {
     if (connector.kind === "function") {
       resilience.loopWatch.leave(this.tool.name, resilience.wheel.overdueMs(resilience.clock.monotonic()));
     }
-    this.#resolve(result);
+    this.#resolve?.(result);
   }
 }

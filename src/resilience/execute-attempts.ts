@@ -63,19 +63,34 @@ export interface AttemptsResult {
  * (nothing happened, or the tool makes a repeat harmless), the tool absorbs that kind of failure, attempts and retry budget are left, and the wait
  * (full jitter, or what the upstream asks for up to `retryAfterMsMax`) ends before the deadline. Never throws for anything a tool does.
  */
-export async function runAttempts(request: AttemptRequest): Promise<AttemptsResult> {
-  const { tool, resilience, onAttempt } = request;
-  let startedMs = resilience.clock.monotonic();
+export function runAttempts(request: AttemptRequest): AttemptsResult | Promise<AttemptsResult> {
+  const { tool, resilience } = request;
+  const startedMs = resilience.clock.monotonic();
   resilience.retryBudget(tool).noteCall(startedMs);
   const refusal = refuseStart(request, startedMs);
   if (refusal !== undefined) return failed(refusal, 0, "none");
+  const first = runAttempt(request, 1, startedMs);
+  // Most calls succeed at once, and a handler that need not wait makes nobody wait.
+  return !(first instanceof Promise) && first.kind === "value" ? succeeded(request, first, 1, startedMs) : goOn(request, first, startedMs);
+}
+
+function succeeded(request: AttemptRequest, result: ExecutionResult, attempt: number, startedMs: number): AttemptsResult {
+  const { tool, resilience, onAttempt } = request;
+  onAttempt?.({ attempt, durationMs: resilience.clock.monotonic() - startedMs, failure: undefined, retryInMs: undefined });
+  return { result, attempts: attempt, effect: tool.tier === "read" ? "none" : "applied" };
+}
+
+async function goOn(
+  request: AttemptRequest,
+  first: ExecutionResult | Promise<ExecutionResult>,
+  firstStartedMs: number,
+): Promise<AttemptsResult> {
+  const { tool, resilience, onAttempt } = request;
+  let startedMs = firstStartedMs;
   let effect: Effect = "none";
   for (let attempt = 1; ; attempt += 1) {
-    const result = await runAttempt(request, attempt, startedMs);
-    if (result.kind === "value") {
-      onAttempt?.({ attempt, durationMs: resilience.clock.monotonic() - startedMs, failure: undefined, retryInMs: undefined });
-      return { result, attempts: attempt, effect: tool.tier === "read" ? "none" : "applied" };
-    }
+    const result = await (attempt === 1 ? first : runAttempt(request, attempt, startedMs));
+    if (result.kind === "value") return succeeded(request, result, attempt, startedMs);
     const failure = tool.tier === "read" ? withEffect(result.failure, "none") : result.failure;
     effect = graver(effect, failure.effect);
     const nowMs = resilience.clock.monotonic();

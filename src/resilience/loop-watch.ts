@@ -21,8 +21,8 @@ export interface LoopWatch {
   enter(tool: string): void;
   /** A handler has ended. `overdueMs`: by how much the wheel's tick was late then. */
   leave(tool: string, overdueMs: number): void;
-  /** The synchronous part of a handler took `blockedMs`. */
-  noteSynchronous(tool: string, blockedMs: number): void;
+  /** The synchronous part of a handler took `blockedMs`. `overdueMs`: by how much the wheel's tick was late after it. */
+  noteSynchronous(tool: string, blockedMs: number, overdueMs: number): void;
   /** A tick came `lagMs` late. */
   noteLag(lagMs: number): void;
 }
@@ -55,8 +55,11 @@ class Watch implements LoopWatch {
     else this.#running.delete(tool);
   }
 
-  noteSynchronous(tool: string, blockedMs: number): void {
-    if (blockedMs > this.#thresholdMs) this.#tell([tool], true, blockedMs);
+  noteSynchronous(tool: string, blockedMs: number, overdueMs: number): void {
+    if (blockedMs <= this.#thresholdMs) return;
+    this.#tell([tool], true, blockedMs);
+    // Without a tick that is late because of it, no tick will see this block.
+    this.#isReported = overdueMs > 0;
   }
 
   noteLag(lagMs: number): void {

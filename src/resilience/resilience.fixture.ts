@@ -116,11 +116,11 @@ export function resilienceOf(clock: Clock, parts: { readonly limits?: Limits; re
 }
 
 /** Runs a call with everything a test does not care about filled in. */
-export function attempt(
+export async function attempt(
   resilience: Resilience,
   request: Pick<AttemptRequest, "tool" | "connector"> & Partial<AttemptRequest>,
 ): Promise<AttemptsResult> {
-  return runAttempts({
+  return await runAttempts({
     resilience,
     args: {},
     callId: "call_1",

@@ -88,7 +88,7 @@ export function agreesWithModel(openEmpty: OpenEmpty) {
     const model: Model = { rows: new Map(), values: new Map(), entryCount: 0 };
     const expected = units.map((unit) => modelCommit(model, unit));
     const results: CommitResult[] = [];
-    if (isConcurrent) results.push(...(await Promise.all(units.map((unit) => store.commit(unit)))));
+    if (isConcurrent) results.push(...(await Promise.all(units.map(async (unit) => await store.commit(unit)))));
     else for (const unit of units) results.push(await store.commit(unit));
     expect(
       results.map((result) => (result.kind === "refused" ? { kind: result.kind, index: result.index } : { kind: result.kind })),

@@ -55,9 +55,13 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
     survivesRestart: false,
     ...rowMethods(state, live),
     ...ledgerMethods(ledger, live),
-    async commit(unit) {
-      live();
-      return commitNow(unit);
+    commit(unit) {
+      try {
+        live();
+        return commitNow(unit);
+      } catch (error) {
+        return Promise.reject(error as Error);
+      }
     },
     async backup() {
       throw toolCallError("REQUEST_INVALID", "a memory store has nothing to back up; configure `store: sqlite:FILE` to keep data");

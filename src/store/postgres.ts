@@ -19,7 +19,7 @@ import { postgresMaintenance } from "./postgres-maintenance.ts";
 import { patient, postgresQueries } from "./postgres-read.ts";
 import type { PostgresRestoreRecord } from "./postgres-restore.ts";
 import { migratePostgres, readPostgresMeta } from "./postgres-schema.ts";
-import type { Store } from "./store.ts";
+import type { CommitResult, Store, Unit } from "./store.ts";
 
 /** What a PostgreSQL store needs. */
 export interface PostgresStoreOptions {
@@ -35,6 +35,7 @@ export interface PostgresStoreOptions {
 /** A PostgreSQL store, with what only a shared database has. */
 export interface PostgresStore extends Store {
   readonly kind: "postgres";
+  commit(unit: Unit): Promise<CommitResult>;
   readonly epoch: number;
   /** The writer as which this process appends at the moment; `undefined` after its place was lost and before it took another. */
   readonly writer: string | undefined;

@@ -16,7 +16,7 @@ import { isQuickEntryQuery, sqliteQueries, type SqliteQueries } from "./sqlite-r
 import { createReader, dueOver, scanOver, type StoreReader } from "./sqlite-reader.ts";
 import { migrate, readMeta } from "./sqlite-schema.ts";
 import { SqliteState } from "./sqlite-state.ts";
-import type { RowKey, Store } from "./store.ts";
+import type { CommitResult, RowKey, Store, Unit } from "./store.ts";
 
 /** What a SQLite store needs. */
 export interface SqliteStoreOptions {
@@ -42,6 +42,7 @@ export interface RestoreRecord {
 export interface SqliteStore extends Store {
   readonly writer: string;
   readonly epoch: number;
+  commit(unit: Unit): Promise<CommitResult>;
   /** The latest restore of this file, if there was one. */
   readonly restored: RestoreRecord | undefined;
   /** SQLite's own check of the file's structure, on the worker thread: what is wrong, nothing when all is well. */

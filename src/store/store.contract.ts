@@ -197,7 +197,7 @@ async function purgesDue(store: Store): Promise<void> {
 }
 
 async function rejectsAmbiguousKeys(store: Store): Promise<void> {
-  const put = (key: RowKey): Promise<CommitResult> => store.commit(unitOf([{ op: "put", key, body: 1 }]));
+  const put = async (key: RowKey): Promise<CommitResult> => await store.commit(unitOf([{ op: "put", key, body: 1 }]));
   await expect(put(keyOf("a", "thing", "ac\0me"))).rejects.toThrow("NUL");
   await expect(put(keyOf("\ud800"))).rejects.toThrow("surrogate");
   expect(await put(keyOf("a\0b"))).toMatchObject({ kind: "committed" });
@@ -207,7 +207,7 @@ async function countsExactly(store: Store): Promise<void> {
   const limit = 40;
   await store.commit(unitOf([{ op: "add", key: keyOf("c"), delta: limit - 1 }]));
   const add = unitOf([{ op: "add", key: keyOf("c"), delta: 1, max: limit }], [draftOf("call-intended")]);
-  const results = await Promise.all(Array.from({ length: 100 }, () => store.commit(add)));
+  const results = await Promise.all(Array.from({ length: 100 }, async () => await store.commit(add)));
   expect(results.filter(({ kind }) => kind === "committed")).toHaveLength(1);
   expect(results[5]).toEqual({ kind: "refused", reason: "counter", index: 0, value: limit });
   expect(await store.counters([keyOf("c"), keyOf("d")])).toEqual([limit, 0]);
@@ -223,7 +223,10 @@ async function clampsCounters(store: Store): Promise<void> {
 
 async function claimsOnce(store: Store): Promise<void> {
   const results = await Promise.all(
-    Array.from({ length: 100 }, (_, index) => store.commit(unitOf([{ op: "put", key: keyOf("claim"), body: index, expect: "absent" }]))),
+    Array.from(
+      { length: 100 },
+      async (_, index) => await store.commit(unitOf([{ op: "put", key: keyOf("claim"), body: index, expect: "absent" }])),
+    ),
   );
   expect(results.map(({ kind }) => kind === "committed").indexOf(true)).toBe(0);
   expect(results.filter(({ kind }) => kind === "committed")).toHaveLength(1);
@@ -326,7 +329,7 @@ async function findsEntries(store: Store): Promise<void> {
 
 async function sealsEntries(store: Store): Promise<void> {
   for (let round = 0; round < 3; round += 1) {
-    await Promise.all(Array.from({ length: 7 }, (_, index) => store.commit(unitOf([], [draftOf(`call-${round}-${index}`)]))));
+    await Promise.all(Array.from({ length: 7 }, async (_, index) => await store.commit(unitOf([], [draftOf(`call-${round}-${index}`)]))));
   }
   const batches = await expectWholeChain(store);
   expect(batches[0]).toMatchObject({ firstSeq: 1, previous: zeroHead });

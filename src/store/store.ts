@@ -27,9 +27,9 @@ export interface Store {
   /**
    * Applies a unit atomically: every operation's expectation holds and all are applied and the entries appended, or nothing is.
    * Resolves when the unit is on disk, or, with `wait: "claimed"`, as soon as its claims are decided (an expectation that failed still refuses).
-   * Rejects only when the store is broken; then nothing of the unit holds.
+   * Rejects only when the store is broken; then nothing of the unit holds. A store that need not wait answers at once.
    */
-  commit(unit: Unit): Promise<CommitResult>;
+  commit(unit: Unit): CommitResult | Promise<CommitResult>;
 
   /** Ledger entries that match, in (epoch, writer, seq) order. */
   entries(query: EntryQuery): Promise<readonly Entry[]>;

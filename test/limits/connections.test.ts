@@ -36,7 +36,7 @@ test("one tool opens at most `connectionsPerOriginMax` connections to an origin;
     { clock: systemClock, limits },
   );
   closers.push(async () => connector.close?.());
-  const calls = Array.from({ length: 6 }, () => connector.execute({}, watched().execution));
+  const calls = Array.from({ length: 6 }, async () => await connector.execute({}, watched().execution));
   const done = Promise.all(calls);
   let isDone = false;
   void done.then(() => (isDone = true));

@@ -76,7 +76,7 @@ test("a call that is judged again runs with the arguments that were judged, repa
   // The second gate meets the first call's claim, and by the time it looks again that claim is gone.
   let gates = 0;
   let letGo: (() => void) | undefined;
-  async function hold(unit: Parameters<Store["commit"]>[0]): ReturnType<Store["commit"]> {
+  async function hold(unit: Parameters<Store["commit"]>[0]): Promise<Awaited<ReturnType<Store["commit"]>>> {
     const isIntent = unit.entries.some(({ kind }) => kind === "call-intended");
     gates += isIntent ? 1 : 0;
     const result = await store.commit(unit);

@@ -27,7 +27,7 @@ export function world(policy: unknown = openPolicy): World {
 /** A store as one process sees it, which can fall silent: nothing that it asks or writes gets through until it wakes. */
 export function sleeper(store: Store): { readonly store: Store; sleep(): void; wake(): void } {
   let awake: PromiseWithResolvers<void> | undefined;
-  const when = async <Value>(work: () => Promise<Value>): Promise<Value> => {
+  const when = async <Value>(work: () => Value | Promise<Value>): Promise<Value> => {
     if (awake !== undefined) await awake.promise;
     return await work();
   };
