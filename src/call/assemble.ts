@@ -151,6 +151,7 @@ async function createRuntime(
       clock,
       random,
       limits,
+      sources: options.upstreams,
       onLoopBlocked: ({ tools, blockedMs }) =>
         trouble({ kind: "handler", where: tools.join(", "), note: `held the event loop for ${Math.round(blockedMs)} ms` }),
     }),

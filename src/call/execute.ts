@@ -1,5 +1,6 @@
 import type { Failure, Fallback } from "../domain/tool.ts";
 import { runAttempts, type AttemptEvent, type AttemptsResult } from "../resilience/execute-attempts.ts";
+import { releasePermit } from "./admit.ts";
 import { proceed, type CallState, type Execution, type Verdict } from "./stage.ts";
 import { failureWords } from "./words.ts";
 
@@ -8,10 +9,11 @@ import { failureWords } from "./words.ts";
  * nothing happened, the tool's fallback may answer instead; that is a call of its own.
  */
 export function execute(state: CallState): Verdict | Promise<Verdict> {
-  const { runtime, registered, session, key, onProgress } = state;
+  const { runtime, registered, session, key, onProgress, unavailable } = state;
   const { tool, connector } = registered as NonNullable<typeof registered>;
   const startedMs = runtime.clock.monotonic();
   state.texts?.detach();
+  if (unavailable !== undefined) return answerInstead(state, startedMs, unavailable);
   const looked = runtime.hasObservers;
   const done = runAttempts({
     resilience: runtime.resilience,
@@ -26,6 +28,7 @@ export function execute(state: CallState): Verdict | Promise<Verdict> {
     deadlineAtMonotonicMs: startedMs + executionMs(state, tool.timeouts.executeMs),
     isSafeToResend: tool.idempotency === "natural" || tool.idempotency === "key",
     signal: state.signal,
+    permit: state.permit,
     // A progress message is the tool's words, and leaves no less searched for secrets than its result does.
     onProgress: onProgress === undefined ? undefined : (message) => onProgress(runtime.redactText(message)),
     onAttempt: looked ? (event) => noteAttempt(state, event) : undefined,
@@ -38,15 +41,20 @@ function executed(state: CallState, startedMs: number, done: AttemptsResult): Ve
   const { registered } = state;
   const { tool } = registered as NonNullable<typeof registered>;
   const { result } = done;
+  // Before a fallback, which is a call of its own and may have to wait for such a place.
+  releasePermit(state);
   state.attempts = done.attempts;
   state.execution = result;
   if (result.kind === "value" && result.warnings !== undefined) state.notices.push(...result.warnings);
   const needsFallback = result.kind === "failure" && done.effect === "none" && falls(result.failure);
-  if (needsFallback && tool.fallback !== undefined)
-    return fallBack(state, tool.fallback, result.failure).then((execution) => {
-      state.execution = execution;
-      return after(state, startedMs);
-    });
+  if (needsFallback && tool.fallback !== undefined) return answerInstead(state, startedMs, result.failure);
+  return after(state, startedMs);
+}
+
+/** The tool has a fallback, and nothing happened. */
+async function answerInstead(state: CallState, startedMs: number, failure: Failure): Promise<Verdict> {
+  const { tool } = state.registered as NonNullable<CallState["registered"]>;
+  state.execution = await fallBack(state, tool.fallback as Fallback, failure);
   return after(state, startedMs);
 }
 

@@ -20,6 +20,7 @@ export async function optionsFromConfig(
   return {
     tools: [...httpTools(config, clock), ...(await moduleTools(config.modules))],
     sources: mcpSources(config, clock, environment),
+    upstreams: config.upstreams,
     policy: config.policyRaw,
     store: storeOf(config.store),
     limits: changedLimits(config.limits),

@@ -21,13 +21,8 @@ interface Claims {
  * If any part fails nothing is claimed and nothing is executed. A pure read claims without waiting for the disk.
  */
 export function gate(state: CallState): Verdict | Promise<Verdict> {
-  const { runtime, registered } = state;
+  const { registered } = state;
   const { tool } = registered as NonNullable<typeof registered>;
-  const rateWaitMs = runtime.takeToolRate(state);
-  if (rateWaitMs > 0)
-    return stop("RATE_LIMITED", `\`${tool.name}\` takes ${tool.ratePerMinute} calls a minute; wait ${rateWaitMs} ms`, {
-      retryAfterMs: rateWaitMs,
-    });
   const claims: Claims = { operations: [], guards: [] };
   // Before the key: its claim says what is held, for whoever has to settle it if this process dies.
   state.heldMicrosUsd = state.parent === undefined ? tool.costMicrosUsd : 0;

@@ -32,6 +32,8 @@ export function stageNote(state: CallState, stage: StageName): string | undefine
       return state.approval === undefined
         ? undefined
         : `approved by ${state.approval.approval.answers.map((answer) => answer.by).join(", ")}; judged again`;
+    case "admit":
+      return state.unavailable === undefined ? undefined : "the tool takes no calls now: its fallback answers";
     case "gate":
       return state.registered?.tool.tier === "read" ? undefined : "intent on disk, with key, budget and approval claimed";
     case "execute":

@@ -5,6 +5,7 @@ import type { RegisteredTool, Tier } from "../domain/tool.ts";
 import type { Anchor } from "../ledger/anchor.ts";
 import type { Keyring } from "../ledger/keyring.ts";
 import type { AdmissionPolicy } from "../registry/admission.ts";
+import type { Protection } from "../resilience/guards.ts";
 import type { Store } from "../store/store.ts";
 
 /** What a box is made of. Everything is checked at construction and all problems are reported together. */
@@ -15,6 +16,8 @@ export interface SignalboxOptions {
   readonly tools?: readonly RegisteredTool[];
   /** Where tools come from that appear, change and disappear at run time. */
   readonly sources?: readonly SourceOptions[];
+  /** When sources are left alone and how many calls they take at once, by the source's name. Default: the limits. */
+  readonly upstreams?: Readonly<Record<string, Protection>>;
   /** Policy as data, in the shape of the configuration's `policy`. Default: nothing is granted. */
   readonly policy?: unknown;
   /**

@@ -24,6 +24,7 @@ test("the stages stand in the one safe order", () => {
     "authorize",
     "deduplicate",
     "approve",
+    "admit",
     "gate",
     "execute",
     "verify",

@@ -1,6 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { Answer, Outcome } from "../domain/outcome.ts";
 import { internalError, toolCallError } from "../errors/tool-call-error.ts";
+import { admit, releasePermit } from "./admit.ts";
 import { approve } from "./approve.ts";
 import { authorize } from "./authorize.ts";
 import { decode } from "./decode.ts";
@@ -36,6 +37,7 @@ export const stages: readonly Stage[] = [
   { name: "authorize", run: authorize }, //     roles, facts, rules, tiers
   { name: "deduplicate", run: deduplicate }, // the same meaning again
   { name: "approve", run: approve }, //         does a person have to answer first?
+  { name: "admit", run: admit }, //             would the tool take it now? rate, breaker, bulkhead
   { name: "gate", run: gate }, //               one transaction: every claim, and the intent
   { name: "execute", run: execute }, //         the connector, under attempt timeout and deadline
   { name: "verify", run: verify }, //           did the tool do what it says?
@@ -76,6 +78,7 @@ async function goOn(state: CallState, from: number, waiting: Promise<number>): P
 }
 
 function arrived(state: CallState): Answer {
+  releasePermit(state);
   assert(state.outcome !== undefined, "every journey ends with an outcome");
   state.runtime.observe(state, "call", state.outcome.kind, "");
   return answerOf(state, state.outcome);
@@ -155,6 +158,8 @@ function crashed(state: CallState, stage: Stage, cause: unknown): number {
 
 async function startAgain(state: CallState, stage: Stage, from: StageName): Promise<number> {
   state.againCount += 1;
+  releasePermit(state);
+  state.unavailable = undefined;
   state.runtime.observe(state, stage.name, "again", `something this call relied on changed meanwhile; judged again from ${from}`);
   await state.session.refresh();
   state.decision = undefined;

@@ -100,6 +100,8 @@ export async function recordEnding(state: CallState, stage: StageName, outcome: 
   if ("isReplay" in outcome && outcome.isReplay) return outcome;
   const { error } = outcome;
   if (error.code === "RATE_LIMITED" || error.code === "LEDGER_UNAVAILABLE") return outcome;
+  // An approved call that its tool does not take now keeps its approval, and is taken up again while that lasts.
+  if (stage === "admit" && state.approval !== undefined) return outcome;
   try {
     await prepareVault(state);
     const texts: PrivateTexts = { ...askedTexts(state), ...privateOutcome(outcome, undefined) };

@@ -5,6 +5,7 @@ import type { Outcome, ShapedResult } from "../domain/outcome.ts";
 import type { TurnFacts } from "../domain/principal.ts";
 import type { ToolCall } from "../domain/tool-call.ts";
 import type { Failure, RegisteredTool } from "../domain/tool.ts";
+import type { Permit } from "../resilience/guards.ts";
 import type { Row } from "../store/store.ts";
 import type { ArgumentTexts } from "./argument-texts.ts";
 import type { CallKey } from "./keys.ts";
@@ -40,6 +41,7 @@ export type StageName =
   | "authorize"
   | "deduplicate"
   | "approve"
+  | "admit"
   | "gate"
   | "execute"
   | "verify"
@@ -88,6 +90,10 @@ export interface CallState {
   decision: Decision | undefined;
   /** How often it was judged again, because what it relied on had changed. */
   againCount: number;
+  /** What lets the call go to its upstream: held from `admit` until its last attempt is over. */
+  permit: Permit | undefined;
+  /** Why it does not go there, where its fallback answers instead. */
+  unavailable: Failure | undefined;
   /** The gate's transaction holds: from here on the call must be settled. */
   isClaimed: boolean;
   /** Version of the key's row as this call claimed it; undefined where no key was claimed. Whoever took the call over has raised it. */

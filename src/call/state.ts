@@ -60,6 +60,8 @@ class TravellingCall implements CallState {
   facts: CallState["facts"] = noFacts;
   decision: CallState["decision"] = undefined;
   againCount = 0;
+  permit: CallState["permit"] = undefined;
+  unavailable: CallState["unavailable"] = undefined;
   isClaimed = false;
   claimVersion: CallState["claimVersion"] = undefined;
   claimDeadlineMs: CallState["claimDeadlineMs"] = undefined;

@@ -3,6 +3,7 @@ import type { HttpOptions } from "../connectors/http-options.ts";
 import type { McpOptions } from "../connectors/mcp/options.ts";
 import type { Tier } from "../domain/tool.ts";
 import type { PolicyDocument } from "../policy/document.ts";
+import type { Protection } from "../resilience/guards.ts";
 import type { AdmissionPolicy } from "../registry/admission.ts";
 import type { ToolParts } from "../registry/complete.ts";
 
@@ -89,6 +90,8 @@ export interface Config {
   readonly keys: string | undefined;
   readonly credentials: readonly CredentialConfig[];
   readonly sources: readonly SourceConfig[];
+  /** When sources are left alone and how many calls they take at once, by name. */
+  readonly upstreams: Readonly<Record<string, Protection>>;
   readonly mcpSources: readonly McpSourceConfig[];
   /** Who may use MCP towards this gateway; empty for nobody. */
   readonly mcpUsers: readonly McpUserConfig[];

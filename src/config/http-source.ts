@@ -7,6 +7,7 @@ import { definitionProblems } from "../registry/definition-problems.ts";
 import { plainObject } from "../policy/parse-values.ts";
 import type { HttpToolConfig } from "./document.ts";
 import type { Report } from "./problem.ts";
+import { breakerShape, bulkheadShape } from "./protection.ts";
 import {
   about,
   either,
@@ -102,6 +103,8 @@ const toolShape = object({
   egress: optional(truth),
   permission: optional(text({ charsMax: 100 })),
   ratePerMinute: optional(whole({ min: 1, max: 1_000_000 })),
+  breaker: optional(breakerShape),
+  bulkhead: optional(bulkheadShape),
   costMicrosUsd: optional(whole({ min: 0, max: 1_000_000_000 })),
   timeoutMs: optional(about("One attempt.", whole({ min: 1, max: 600_000 }))),
 });
@@ -176,6 +179,8 @@ function toolParts(from: {
     lookupTool: tool.lookupTool,
     permission: tool.permission,
     ratePerMinute: tool.ratePerMinute,
+    breaker: tool.breaker,
+    bulkhead: tool.bulkhead,
     isSensitive: tool.sensitive ?? false,
     isRepeatable: tool.repeatable ?? false,
     isEgress: tool.egress ?? false,

@@ -43,6 +43,19 @@ describe("loading the configuration", () => {
     });
   });
 
+  test("reads how upstreams are protected, and names one that is no source", async () => {
+    const http = "http: { url: 'https://crm.example', tools: {} }";
+    const good = await load(
+      `${minimal}sources: { crm: { ${http} } }\nupstreams: { crm: { breaker: { failures: 2 }, bulkhead: { queue: 0 } } }\n`,
+    );
+    expect(good).toMatchObject({ config: { upstreams: { crm: { breaker: { failures: 2 }, bulkhead: { queue: 0 } } } } });
+    const bad = await load(`${minimal}sources: { crm: { ${http} } }\nupstreams: { crn: { breaker: { failures: 0 } } }\n`);
+    expect(places(bad)).toEqual([
+      "4:14 no source is called `crn` (nearest: `crm`) | name one of `sources:`",
+      "4:42 expected a whole number from 1 to 100000; got `0`",
+    ]);
+  });
+
   test("reads what `init` writes without a problem", async () => {
     const loaded = await load(configTemplate);
     expect(places(loaded)).toEqual([]);
@@ -83,7 +96,7 @@ policy:
     expect(places(loaded)).toMatchInlineSnapshot(`
       [
         "2:8 this is not the address of a PostgreSQL database | write \`postgres://user@host:5432/database\`",
-        "3:1 unknown member \`listn\` (nearest: \`listen\`) | known here: \`version\`, \`store\`, \`listen\`, \`hosts\`, \`keys\`, \`credentials\`, \`sources\`, \`mcp\`, \`tools\`, \`policy\`, \`limits\`, \`anchors\`",
+        "3:1 unknown member \`listn\` (nearest: \`listen\`) | known here: \`version\`, \`store\`, \`listen\`, \`hosts\`, \`keys\`, \`credentials\`, \`sources\`, \`upstreams\`, \`mcp\`, \`tools\`, \`policy\`, \`limits\`, \`anchors\`",
         "5:20 a secret stands here by value | write \`secret://env/NAME\` or \`secret://file/path\`; the file itself holds no secret",
         "5:71 a credential that calls may not approve | make a second credential with \`approves:\` for the person who answers",
         "6:3 this credential may do nothing | give it \`actsFor: [role]\`, \`approves: [group]\` or \`administers: true\`",

@@ -10,6 +10,7 @@ import type { Config, CredentialConfig, McpSourceConfig, SourceConfig } from "./
 import { httpSource, httpTools } from "./http-source.ts";
 import { mcpShape, mcpSourceShape, readMcpSource, readMcpUsers } from "./mcp-source.ts";
 import { reportInto, type ConfigProblem, type Finding, type Report } from "./problem.ts";
+import { protectionShape } from "./protection.ts";
 import { about, list, mapOf, object, optional, required, text, truth, word, type Read, type Shape } from "./shape.ts";
 import { isLoopback, listenShape, secretReference, storeShape } from "./values.ts";
 import { readYaml, type YamlText } from "./yaml-text.ts";
@@ -119,6 +120,9 @@ function configShape(resolvePath: (path: string) => string) {
       keys: optional(path("Key file of the installation, made if absent. Default: the path of the sqlite store with `.keys` added.")),
       credentials: optional(mapOf(credentialShape, name)),
       sources: optional(mapOf(sourceShape, name)),
+      upstreams: optional(
+        about("By source: when it is left alone, and how many calls it takes at once. Default: the limits.", mapOf(protectionShape, name)),
+      ),
       mcp: optional(about("MCP towards clients, at `/mcp` and over stdio.", mcpShape)),
       tools: optional(object({ modules: optional(about("Modules that export tools made by `tool()`.", list(path("A module."), 100))) })),
       policy: optional(about("The policy, or a path to its file. Without one nothing is granted.", policyShape)),
@@ -292,6 +296,7 @@ function assemble(settings: Settings, parts: AssemblyParts): Config | undefined 
         : resolvePath(settings.keys),
     credentials,
     sources,
+    upstreams: readUpstreams(settings, report.at("upstreams")),
     mcpSources,
     mcpUsers,
     modules: (settings.tools?.modules ?? []).map(resolvePath),
@@ -337,6 +342,15 @@ function readCredentials(given: readonly (readonly [string, Read<typeof credenti
     bySecret.set(secret, id);
     return [{ name: id, secret, tenant, actsFor, approves, administers, words: settings.words ?? "claimed" }];
   });
+}
+
+function readUpstreams(settings: Settings, report: Report): Config["upstreams"] {
+  const known = (settings.sources ?? []).map(([id]) => id);
+  const upstreams = settings.upstreams ?? [];
+  for (const [id] of upstreams) {
+    if (!known.includes(id)) report.at(id).addAtName(`no source is called \`${id}\`${nearestHint(id, known)}`, "name one of `sources:`");
+  }
+  return Object.fromEntries(upstreams);
 }
 
 function readSources(

@@ -91,6 +91,10 @@ export interface Tool {
   readonly costMicrosUsd: number;
   /** Calls per minute over all principals of a tenant; undefined = no limit of its own. */
   readonly ratePerMinute: number | undefined;
+  /** When this tool is left alone because it keeps failing. Absent: `breakerFailures`, `breakerOpenMs`, `breakerProbes`. */
+  readonly breaker?: { readonly failures?: number; readonly openMs?: number; readonly probes?: number } | undefined;
+  /** How many of its calls are under way at once, and how many wait how long. Absent: `toolConcurrentMax`, `bulkheadQueueMax`, `bulkheadWaitMs`. */
+  readonly bulkhead?: { readonly concurrent?: number; readonly queue?: number; readonly waitMs?: number } | undefined;
   /** CEL over `args` and `result` that must be `true` of a result for it to count as a success. */
   readonly postcondition: string | undefined;
   /** Safe repairs of arguments are tried. Default true. */

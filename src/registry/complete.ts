@@ -60,6 +60,9 @@ export function completeTool(parts: ToolParts, limits: Limits = defaultLimits): 
     fallback: parts.fallback,
     costMicrosUsd: parts.costMicrosUsd ?? 0,
     ratePerMinute: parts.ratePerMinute,
+    // Absent rather than undefined, for the same reason.
+    ...(parts.breaker !== undefined && { breaker: parts.breaker }),
+    ...(parts.bulkhead !== undefined && { bulkhead: parts.bulkhead }),
     postcondition: parts.postcondition,
     repairsArguments: parts.repairsArguments ?? true,
     isForeign: parts.isForeign ?? false,

@@ -4,6 +4,7 @@ import type { Connector, ExecutionResult, Failure, Tool } from "../domain/tool.t
 import { codes, type CodeRow, type Effect } from "../errors/codes.ts";
 import { cancelledFailure, runAttempt, timeoutFailure } from "./attempt.ts";
 import { backoffMs } from "./backoff.ts";
+import type { Permit } from "./guards.ts";
 import type { Resilience } from "./resilience.ts";
 
 /** One call to carry out. */
@@ -24,6 +25,8 @@ export interface AttemptRequest {
   readonly isSafeToResend: boolean;
   /** The caller's: fires when nobody waits for the answer any more. */
   readonly signal?: AbortSignal | undefined;
+  /** Hears of every attempt, and says whether there may be another. Absent: nobody guards the call. */
+  readonly permit?: Permit | undefined;
   /** Told at the end of every attempt. */
   readonly onAttempt?: ((event: AttemptEvent) => void) | undefined;
   /** Told of an answer that came after its attempt had been given up. It is never used as the result. */
@@ -75,7 +78,8 @@ export function runAttempts(request: AttemptRequest): AttemptsResult | Promise<A
 }
 
 function succeeded(request: AttemptRequest, result: ExecutionResult, attempt: number, startedMs: number): AttemptsResult {
-  const { tool, resilience, onAttempt } = request;
+  const { tool, resilience, onAttempt, permit } = request;
+  permit?.noteAttempt(undefined, resilience.clock.monotonic() - startedMs);
   onAttempt?.({ attempt, durationMs: resilience.clock.monotonic() - startedMs, failure: undefined, retryInMs: undefined });
   return { result, attempts: attempt, effect: tool.tier === "read" ? "none" : "applied" };
 }
@@ -94,10 +98,13 @@ async function goOn(
     const failure = tool.tier === "read" ? withEffect(result.failure, "none") : result.failure;
     effect = graver(effect, failure.effect);
     const nowMs = resilience.clock.monotonic();
+    request.permit?.noteAttempt(failure, nowMs - startedMs);
     const retryInMs = retryDelay({ request, failure, effect, attempt, nowMs });
     onAttempt?.({ attempt, durationMs: nowMs - startedMs, failure, retryInMs });
     if (retryInMs === undefined) return failed(failure, attempt, effect);
     if (!(await sleep(request, retryInMs))) return failed(cancelledFailure(tool, effect), attempt, effect);
+    // Others may have found out meanwhile that the upstream is down.
+    if (request.permit?.mayTryAgain() === false) return failed(failure, attempt, effect);
     startedMs = resilience.clock.monotonic();
     // The timer may have come late, and the deadline does not wait for it.
     if (startedMs >= request.deadlineAtMonotonicMs) return failed(failure, attempt, effect);
@@ -140,7 +147,7 @@ function retryDelay(parts: {
   const { limits, random } = resilience;
   if (attempt >= tool.retry.attempts || tool.retry.on[failure.kind] !== "absorb") return undefined;
   if (failure.code !== undefined && codes[failure.code].retry !== "later") return undefined;
-  if (!maySendAgain(request, effect)) return undefined;
+  if (!maySendAgain(request, effect) || request.permit?.mayTryAgain() === false) return undefined;
   const askedMs = failure.retryAfterMs ?? 0;
   if (askedMs > limits.retryAfterMsMax) return undefined;
   const jitterMs = backoffMs({ retryNumber: attempt, baseMs: limits.retryBaseMs, capMs: limits.retryCapMs, random });

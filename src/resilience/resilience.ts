@@ -2,7 +2,9 @@ import type { Clock } from "../base/clock.ts";
 import type { Limits } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
 import type { Tool } from "../domain/tool.ts";
+import { createLocalBreakers, type Breakers } from "./breaker.ts";
 import { createDeadlineWheel, type DeadlineWheel } from "./deadline-wheel.ts";
+import { createGuards, type Guards, type Protection } from "./guards.ts";
 import { createLoopWatch, type LoopBlocked, type LoopWatch } from "./loop-watch.ts";
 import { createRetryBudget, type RetryBudget } from "./retry-budget.ts";
 
@@ -13,6 +15,8 @@ export interface Resilience {
   readonly limits: Limits;
   readonly wheel: DeadlineWheel;
   readonly loopWatch: LoopWatch;
+  /** Breakers, bulkheads and health of tools and sources. */
+  readonly guards: Guards;
   /** The budget of a tool version, over all its calls in this process. */
   retryBudget(tool: Tool): RetryBudget;
 }
@@ -23,6 +27,10 @@ export function createResilience(parts: {
   readonly random: Random;
   readonly limits: Limits;
   readonly onLoopBlocked?: ((blocked: LoopBlocked) => void) | undefined;
+  /** Where the state of breakers lives. Default: this process. */
+  readonly breakers?: Breakers | undefined;
+  /** What was said of sources, by name. */
+  readonly sources?: Readonly<Record<string, Protection>> | undefined;
 }): Resilience {
   const { clock, random, limits } = parts;
   const loopWatch = createLoopWatch(limits, parts.onLoopBlocked ?? (() => {}));
@@ -35,6 +43,7 @@ export function createResilience(parts: {
     limits,
     wheel,
     loopWatch,
+    guards: createGuards({ clock, limits, breakers: parts.breakers ?? createLocalBreakers(), sources: parts.sources }),
     retryBudget(tool) {
       let budget = budgets.get(tool);
       if (budget === undefined) {

@@ -46,7 +46,7 @@ test(verifies("AUTH-10", "a session spends as much money as its budget, and what
     policy,
     clock,
     tools: [dear(clock, 0, () => isDown)],
-    limits: { sessionCostMicrosUsdMax: 1_000 },
+    limits: { sessionCostMicrosUsdMax: 1_000, breakerFailures: 100 },
   });
   const request = { tool: "order.dear", arguments: {} };
   for (let count = 0; count < 5; count += 1) expect(codeOf(await turn.call(request))).toBe("TOOL_UNAVAILABLE");

@@ -1,0 +1,45 @@
+import type { Tool } from "../domain/tool.ts";
+import type { Protection } from "../resilience/guards.ts";
+import { about, mapped, object, optional, whole, type Shape } from "./shape.ts";
+
+const untilMs = whole({ min: 1, max: 3_600_000 });
+const counted = whole({ min: 1, max: 100_000 });
+
+/** Without the members that were left out, so that a definition that says nothing stays as it is. */
+function said<Settings extends object>(settings: Settings): { [name in keyof Settings]?: Exclude<Settings[name], undefined> } {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as {
+    [name in keyof Settings]?: Exclude<Settings[name], undefined>;
+  };
+}
+
+/** `breaker:` of a tool or source. */
+export const breakerShape: Shape<NonNullable<Tool["breaker"]>> = about(
+  "When it is left alone because it keeps failing.",
+  mapped(
+    object({
+      failures: optional(about("Consecutive failures that open it. Default: the limit `breakerFailures`.", counted)),
+      openMs: optional(about("Open for so long. Default: the limit `breakerOpenMs`.", untilMs)),
+      probes: optional(about("Calls that try whether it is well again. Default: the limit `breakerProbes`.", counted)),
+    }),
+    said,
+  ),
+);
+
+/** `bulkhead:` of a tool or source. */
+export const bulkheadShape: Shape<NonNullable<Tool["bulkhead"]>> = about(
+  "How many calls it takes at once.",
+  mapped(
+    object({
+      concurrent: optional(about("Calls at the same time. Default: `toolConcurrentMax` or `sourceConcurrentMax`.", counted)),
+      queue: optional(about("Calls that may wait. Default: the limit `bulkheadQueueMax`.", whole({ min: 0, max: 100_000 }))),
+      waitMs: optional(about("Longest wait of one call. Default: the limit `bulkheadWaitMs`.", untilMs)),
+    }),
+    said,
+  ),
+);
+
+/** What may be said of one source under `upstreams:`. */
+export const protectionShape: Shape<Protection> = mapped(
+  object({ breaker: optional(breakerShape), bulkhead: optional(bulkheadShape) }),
+  said,
+);
