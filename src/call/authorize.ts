@@ -5,6 +5,8 @@ import type { Json } from "../domain/json.ts";
 import type { Answer } from "../domain/outcome.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
 import { factAbsent, type DecisionInput } from "../policy/engine.ts";
+import type { HistoryFinding } from "../policy/history.ts";
+import { lookBack } from "./history.ts";
 import { stop, stopWith } from "./endings.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
 
@@ -26,17 +28,39 @@ export function authorize(state: CallState): Verdict | Promise<Verdict> {
   };
   const requests = engine.neededFacts(input);
   if (requests.kind === "error") return stop("DECISION_FAILED", `rule \`${requests.rule}\` could not be decided, which denies`);
-  if (requests.facts.length === 0) return decide(state, input);
-  return lookUpFacts(state, requests.facts).then((refusal) => (refusal === undefined ? decide(state, input) : stopWith(refusal)));
+  if (requests.facts.length === 0) return decideWithHistory(state, input);
+  return lookUpFacts(state, requests.facts).then((refusal) =>
+    refusal === undefined ? decideWithHistory(state, input) : stopWith(refusal),
+  );
 }
 
-function decide(state: CallState, input: DecisionInput): Verdict {
+/** Where rules look back on earlier calls, what they find is part of the decision; the gate claims it. */
+function decideWithHistory(state: CallState, input: DecisionInput): Verdict | Promise<Verdict> {
   const { runtime, facts } = state;
-  const decided = runtime.policy.engine.decide({ ...input, facts });
+  const history = runtime.policy.engine.history({ ...input, facts, nowMs: runtime.clock.now() });
+  if (history === undefined) return decide(state, input, []);
+  if (history.kind === "error") return stop("DECISION_FAILED", `rule \`${history.rule}\` could not be decided, which denies`);
+  return lookBack(state, history.claims).then(({ held, findings }) => {
+    state.history = held;
+    return decide(state, input, findings);
+  });
+}
+
+function decide(state: CallState, input: DecisionInput, findings: readonly HistoryFinding[]): Verdict {
+  const { runtime, facts } = state;
+  const decided = runtime.policy.engine.decide({ ...input, facts, findings });
   const decision = Object.keys(facts).length === 0 ? decided : { ...decided, factDigests: digests(facts) };
   state.decision = decision;
-  if (decision.effect === "deny") return stopWith(denial(state, decision));
+  if (decision.effect === "deny") return stopWith(denialByHistory(decision, findings) ?? denial(state, decision));
   return proceed;
+}
+
+/** Names the rule where nothing but the history denies; any other reason to deny keeps its general words. */
+function denialByHistory(decision: Decision, findings: readonly HistoryFinding[]): ToolCallError | undefined {
+  const ids = new Set(findings.map(({ id }) => id));
+  if (!decision.reasons.every(({ rule, effect }) => effect !== "deny" || ids.has(rule))) return undefined;
+  const against = findings.find(({ effect }) => effect === "deny");
+  return against === undefined ? undefined : toolCallError(against.code, against.message, { retryAfterMs: against.retryAfterMs });
 }
 
 /** A look-up that the runtime makes for a call that is being decided: only ever a read, and only where an operator named the tool. */

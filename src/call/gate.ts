@@ -3,13 +3,14 @@ import { budgetRefusal, claimSessionBudget } from "../budget/holds.ts";
 import type { Json } from "../domain/json.ts";
 import { ToolCallError, toolCallError } from "../errors/tool-call-error.ts";
 import type { CommitResult, Operation, RowKey } from "../store/store.ts";
+import { historyClaims } from "./history.ts";
 import { stop, stopWith } from "./endings.ts";
 import { meaningKey, type KeyClaim, type KeyState, type MeaningClaim } from "./keys.ts";
 import { intendedEntry, prepareVault } from "./record.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
 
 /** What a claim of the gate guards, so that a refusal can be explained. */
-type Guard = "session" | "principal" | "key" | "meaning" | "approval" | "budget" | "none";
+type Guard = "session" | "principal" | "key" | "meaning" | "approval" | "budget" | "history" | "none";
 
 interface Claims {
   readonly operations: Operation[];
@@ -30,6 +31,7 @@ export function gate(state: CallState): Verdict | Promise<Verdict> {
   if (tool.tier !== "read" || state.key?.isAddressable === true) claimKey(state, claims);
   if (state.approval !== undefined) claimApproval(state, claims);
   claimBudget(state, claims);
+  for (const operation of historyClaims(state)) push(claims, "history", operation);
   try {
     const result = claim(state, claims);
     return result instanceof Promise
@@ -179,6 +181,7 @@ function explainRefusal(state: CallState, guard: Guard, operation: Operation): V
   switch (guard) {
     case "session":
     case "principal":
+    case "history":
       return { kind: "again", from: "identify" };
     case "key":
     case "meaning":

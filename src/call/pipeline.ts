@@ -163,6 +163,7 @@ async function startAgain(state: CallState, stage: Stage, from: StageName): Prom
   state.runtime.observe(state, stage.name, "again", `something this call relied on changed meanwhile; judged again from ${from}`);
   await state.session.refresh();
   state.decision = undefined;
+  state.history = undefined;
   state.keyRow = undefined;
   state.meaningRow = undefined;
   // From `replay` on the arguments are those that were found valid, repairs included.

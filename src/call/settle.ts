@@ -7,6 +7,7 @@ import type { Failure } from "../domain/tool.ts";
 import { isShared } from "../store/shared.ts";
 import type { CommitResult, Operation } from "../store/store.ts";
 import { outcomeOf } from "./endings.ts";
+import { historySettled } from "./history.ts";
 import { keyClaim, meaningClaim, meaningRowKey } from "./gate.ts";
 import type { KeyClaim, KeyState } from "./keys.ts";
 import type { Ended } from "./outcome-record.ts";
@@ -165,6 +166,9 @@ function settleOperations(state: CallState, outcome: Ended): readonly Operation[
       }),
     );
   }
+  operations.push(
+    ...historySettled(state, { isCompleted: outcome.kind === "completed" && !state.isFallback, hadNoEffect: effect === "none", nowMs }),
+  );
   // A recovered call may have been parked before its process died.
   if (state.approval !== undefined || state.isRecovered)
     operations.push({ op: "delete", key: { space: "parked", tenant, key: state.callId } });

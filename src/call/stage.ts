@@ -8,6 +8,7 @@ import type { Failure, RegisteredTool } from "../domain/tool.ts";
 import type { Permit } from "../resilience/guards.ts";
 import type { Row } from "../store/store.ts";
 import type { ArgumentTexts } from "./argument-texts.ts";
+import type { HeldHistory } from "./history.ts";
 import type { CallKey } from "./keys.ts";
 import type { LiveSession, Runtime } from "./runtime.ts";
 
@@ -87,6 +88,8 @@ export interface CallState {
   keyRow: Row | undefined;
   meaningRow: Row | undefined;
   facts: Readonly<Record<string, Json>>;
+  /** What the call claims of the history of calls; undefined where no rule looks back. */
+  history: HeldHistory | undefined;
   decision: Decision | undefined;
   /** How often it was judged again, because what it relied on had changed. */
   againCount: number;

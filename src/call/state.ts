@@ -58,6 +58,7 @@ class TravellingCall implements CallState {
   keyRow: CallState["keyRow"] = undefined;
   meaningRow: CallState["meaningRow"] = undefined;
   facts: CallState["facts"] = noFacts;
+  history: CallState["history"] = undefined;
   decision: CallState["decision"] = undefined;
   againCount = 0;
   permit: CallState["permit"] = undefined;

@@ -1,6 +1,7 @@
 import type { Timer } from "../base/clock.ts";
 import type { ApprovalDesk } from "./approval-desk.ts";
 import type { RecoveryReport } from "./box.ts";
+import { historySpaces } from "./history.ts";
 import type { Recovery } from "./recovery.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -15,7 +16,7 @@ export interface Upkeep {
 const intervalMs = 5_000;
 const purgeRowsMax = 1_000;
 /** Spaces whose rows are simply over when they are due. Keys and approvals are resolved instead. */
-const transientSpaces = ["meaning", "handle", "pulse"] as const;
+const transientSpaces = ["meaning", "handle", "pulse", ...historySpaces] as const;
 
 /** Starts the upkeep of a box. A sweep that fails is reported, and the next one tries again. */
 export function startUpkeep(runtime: Runtime, desk: ApprovalDesk, recovery: Recovery): Upkeep {

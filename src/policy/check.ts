@@ -1,6 +1,7 @@
 import type { Limits } from "../base/limits.ts";
 import type { Tool } from "../domain/tool.ts";
 import { expressionProblems } from "./check-expression.ts";
+import { checkHistory, historyFactNames } from "./check-history.ts";
 import type { PolicyDocument, Rule } from "./document.ts";
 import { conditionVariables, factVariables, parseExpression, type Expression } from "./expression.ts";
 import { matchesTool } from "./glob.ts";
@@ -19,6 +20,7 @@ export function checkPolicy(policy: PolicyDocument, tools: readonly Tool[], limi
   checkRoles(policy, tools, report.at("roles"));
   checkFacts(policy, tools, limits, report.at("facts"));
   for (const [index, rule] of policy.rules.entries()) checkRule(rule, { policy, tools, limits }, report.at("rules").at(index));
+  checkHistory(policy, tools, limits, report);
   for (const [index, glob] of policy.limits.blockedActions.entries()) {
     if (!tools.some((tool) => matchesTool(glob, tool))) report.at("limits").at("blockedActions").at(index).add(noTool(glob, tools));
   }
@@ -46,7 +48,10 @@ function checkRoles(policy: PolicyDocument, tools: readonly Tool[], report: Repo
 }
 
 function checkFacts(policy: PolicyDocument, tools: readonly Tool[], limits: Limits, report: Report): void {
-  const used = new Set(policy.rules.flatMap((rule) => [...(expressionOf(rule, policy, limits)?.factNames ?? [])]));
+  const used = new Set([
+    ...policy.rules.flatMap((rule) => [...(expressionOf(rule, policy, limits)?.factNames ?? [])]),
+    ...historyFactNames(policy, limits),
+  ]);
   for (const [name, fact] of Object.entries(policy.facts)) {
     const tool = tools.find((each) => matchesTool(fact.tool, each));
     const place = report.at(name).at("tool");

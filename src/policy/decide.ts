@@ -7,6 +7,7 @@ import { askFor, type MatchedAsk } from "./ask.ts";
 import type { PolicyDocument } from "./document.ts";
 import { forbiddenPlace } from "./domains.ts";
 import type { DecisionInput } from "./engine.ts";
+import type { HistoryFinding } from "./history.ts";
 import type { Grant, Grants } from "./grants.ts";
 import type { ToolPlan } from "./rule-index.ts";
 import { Failure, type Scope } from "./scope.ts";
@@ -20,7 +21,10 @@ export interface Deciding {
   readonly plan: ToolPlan;
 }
 
-type Input = DecisionInput & { readonly facts: Readonly<Record<string, Json>> };
+type Input = DecisionInput & {
+  readonly facts: Readonly<Record<string, Json>>;
+  readonly findings?: readonly HistoryFinding[];
+};
 
 /**
  * Decides one call: what is not granted is denied; every rule of the tool is heard; deny wins over ask, ask over allow; a rule that breaks denies.
@@ -34,7 +38,7 @@ export function decideCall(deciding: Deciding, input: Input): Decision {
     return denied([{ rule: "grant", effect: "deny", reason: `no role of the user grants \`${tool.name}\`` }], version, {});
   const reasons: Reason[] = [grantReason(grant.by)];
   addLimits(deciding, grant, input, reasons);
-  const heard = hearRules(plan, scopeOf(plan, input, input.facts), reasons);
+  const heard = withFindings(hearRules(plan, scopeOf(plan, input, input.facts), reasons), input.findings, reasons);
   const factDigests = plan.facts.length === 0 ? noDigests : digests(input.facts);
   const asked = askFor(tool, heard, reasons);
   if (reasons.some(isDenial)) return denied(reasons, version, factDigests);
@@ -111,6 +115,14 @@ function hearRules(plan: ToolPlan, scope: Scope, reasons: Reason[]): Heard {
     else if (rule.effect === "allow") isTierWaived = true;
   }
   return { asks: asks ?? silence, isTierWaived };
+}
+
+/** What earlier calls say against this one denies or asks like a rule that holds. */
+function withFindings(heard: Heard, findings: readonly HistoryFinding[] | undefined, reasons: Reason[]): Heard {
+  if (findings === undefined || findings.length === 0) return heard;
+  for (const { id, effect, reason, message } of findings) reasons.push({ rule: id, effect, reason: reason ?? message });
+  const asks = findings.filter(({ effect }) => effect === "ask").map(({ approvers }) => ({ approvers, quorum: 1, confirm: undefined }));
+  return { ...heard, asks: [...heard.asks, ...asks] };
 }
 
 function denied(reasons: readonly Reason[], policyVersion: string, factDigests: Readonly<Record<string, string>>): Decision {

@@ -35,6 +35,47 @@ export interface FactSpec {
   readonly absent?: string;
 }
 
+/** What rules over the history of calls have in common. */
+export interface HistoryRule {
+  /** Unique among all rules; stands in the reason it gives. */
+  readonly id: string;
+  readonly effect: "ask" | "deny";
+  /** With `ask`: groups of which one must answer; undefined is `approverGroupDefault`. */
+  readonly approvers: readonly string[] | undefined;
+  /** For people; never shown to the model. */
+  readonly reason: string | undefined;
+}
+
+/**
+ * How often, how much, or after what. Counted at the gate, in the transaction that claims the call, so exactly over all processes of a store; a call
+ * that certainly had no effect is given back.
+ */
+export interface SequenceRule extends HistoryRule {
+  readonly on: readonly string[];
+  /** CEL; only calls of which it is `true` are counted. */
+  readonly when: string | undefined;
+  /** CEL; calls with the same value are counted together. Default `principal.user`. */
+  readonly by: string;
+  readonly demands:
+    | { readonly kind: "count"; readonly max: number }
+    /** CEL for a number of at least 0, added up to six decimal places. */
+    | { readonly kind: "sum"; readonly sum: string; readonly max: number }
+    /** Tools of which one must have completed before, with the same value of `afterBy` as this call's `by`. */
+    | { readonly kind: "after"; readonly after: readonly string[]; readonly afterBy: string };
+  /** Of `count` and `sum`: windows of this length that follow each other from midnight UTC, 1970-01-01. Of `after`: how long ago at most. */
+  readonly windowMs: number;
+}
+
+/** Classes of data that one principal may not bring together, whatever the conversation. The call that would do so is stopped before it happens. */
+export interface SeparationRule extends HistoryRule {
+  /** Tool globs, `source:NAME` and `category:NAME` entries, by class. */
+  readonly classes: Readonly<Record<string, readonly string[]>>;
+  /** So many classes may come together. Default: all but one. */
+  readonly atMost: number;
+  /** What was used counts so long. Default 24 h. */
+  readonly keepMs: number;
+}
+
 /** What one session may use in all. Undefined members keep the limit table's default. */
 export interface SessionBudgetSpec {
   readonly calls: number | undefined;
@@ -49,6 +90,8 @@ export interface PolicyDocument {
   readonly roles: Readonly<Record<string, readonly string[]>>;
   readonly facts: Readonly<Record<string, FactSpec>>;
   readonly rules: readonly Rule[];
+  readonly sequences: readonly SequenceRule[];
+  readonly separation: readonly SeparationRule[];
   readonly limits: {
     /** Tool globs that nobody may call. */
     readonly blockedActions: readonly string[];
@@ -70,6 +113,8 @@ export const emptyPolicy: PolicyDocument = {
   roles: {},
   facts: {},
   rules: [],
+  sequences: [],
+  separation: [],
   limits: { blockedActions: [], allowedDomains: undefined },
   budgets: { session: { calls: undefined, executionMs: undefined, costMicrosUsd: undefined } },
 };

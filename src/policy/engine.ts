@@ -9,6 +9,8 @@ import type { PolicyDocument } from "./document.ts";
 import { factRequests, type NeededFacts } from "./facts.ts";
 import { createGrants } from "./grants.ts";
 import { createRuleIndex, type ToolPlan } from "./rule-index.ts";
+import { claimsOf, type CallHistory, type HistoryFinding } from "./history.ts";
+import { scopeOf } from "./scope-of.ts";
 import { policyVersion } from "./version.ts";
 
 /** Id of the built-in reason that a record which the policy asks about does not exist. */
@@ -33,8 +35,16 @@ export interface PolicyEngine {
   grants(roles: readonly string[], tool: Tool): boolean;
   /** The look-ups that the rules of this call need, or the fact (`fact:<name>`) whose arguments could not be worked out, which denies. */
   neededFacts(input: DecisionInput): NeededFacts;
+  /** What the call claims of the history of calls; undefined where no rule over history concerns its tool. */
+  history(input: DecisionInput & { readonly facts: Readonly<Record<string, Json>> }): CallHistory | undefined;
   /** Decides one call. Never throws: whatever breaks while deciding is a denial whose reason begins with `error:`. */
-  decide(input: DecisionInput & { readonly facts: Readonly<Record<string, Json>> }): Decision;
+  decide(
+    input: DecisionInput & {
+      readonly facts: Readonly<Record<string, Json>>;
+      /** What the history says against the call. */
+      readonly findings?: readonly HistoryFinding[];
+    },
+  ): Decision;
   /** The policy's own words for a denial that rests on facts, absent or foreign; undefined: the general words. */
   denialWords(tool: Tool, decision: Decision): string | undefined;
   /** Lines of YAML that would grant the tool to this principal; for people and logs, never for a model. */
@@ -51,6 +61,10 @@ export function createPolicyEngine(policy: PolicyDocument, options: { readonly l
     document: policy,
     grants: (roles, tool) => grants.holds(roles, tool),
     neededFacts: (input) => factRequests(index.planFor(input.tool), input, options.limits),
+    history(input) {
+      const plan = index.planFor(input.tool);
+      return plan.history.length === 0 ? undefined : claimsOf(plan.history, scopeOf(plan, input, input.facts));
+    },
     decide: (input) => decideCall({ policy, version, grants, plan: index.planFor(input.tool) }, input),
     denialWords: (tool, decision) => denialWords(index.planFor(tool), decision),
     denyAdvice: (tool, principal) => denyAdvice(policy, tool, principal),

@@ -51,7 +51,7 @@ function requestOf(fact: ReadyFact, scope: Scope): FactRequest | Failure {
 }
 
 /** A value as JSON; undefined for what JSON cannot hold exactly, such as a time or a large integer. */
-function asJson(value: Value): Json | undefined {
+export function asJson(value: Value): Json | undefined {
   if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : undefined;
   if (typeof value === "number") return Number.isFinite(value) ? value : undefined;
   if (typeof value !== "object" || value === null) return value;

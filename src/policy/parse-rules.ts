@@ -66,11 +66,16 @@ function parseRule(raw: unknown, surroundings: RuleSurroundings, report: Report)
 function parseId(raw: unknown, report: Report): string | undefined {
   const id = text(raw, 100, report);
   if (id === undefined) return undefined;
-  const isReserved = reservedIds.includes(id) || reservedPrefixes.some((prefix) => id.startsWith(prefix));
-  const problem = isReserved ? "this id belongs to a built-in reason; choose another" : nameProblem(id);
+  const problem = builtInIdProblem(id);
   if (problem === undefined) return id;
   report.add(`\`${printable(id)}\`: ${problem}`);
   return undefined;
+}
+
+/** Why a text cannot be the id of a rule: it is no name, or looks like a built-in reason. */
+export function builtInIdProblem(id: string): string | undefined {
+  const isReserved = reservedIds.includes(id) || reservedPrefixes.some((prefix) => id.startsWith(prefix));
+  return isReserved ? "this id belongs to a built-in reason; choose another" : nameProblem(id);
 }
 
 function parseEffect(raw: unknown, report: Report): Rule["effect"] | undefined {
@@ -90,7 +95,8 @@ function parseOn(raw: unknown, report: Report): readonly string[] {
   return globs;
 }
 
-function parseWhen(raw: unknown, surroundings: RuleSurroundings, report: Report): string | undefined {
+/** Reads a CEL expression over the variables of a condition; undefined where there is none. */
+export function parseWhen(raw: unknown, surroundings: RuleSurroundings, report: Report): string | undefined {
   if (raw === undefined) return undefined;
   // YAML reads `when: true` as a boolean; what it means is plain.
   const source = typeof raw === "boolean" ? String(raw) : text(raw, surroundings.limits.ruleCharsMax, report);

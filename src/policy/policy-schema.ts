@@ -1,5 +1,6 @@
 import { defaultLimits } from "../base/limits.ts";
 import type { JsonObject } from "../domain/json.ts";
+import { historySchemas } from "./history-schema.ts";
 
 const name = { type: "string", pattern: "^[A-Za-z_][A-Za-z0-9_.:-]{0,99}$" } as const;
 const glob = {
@@ -14,16 +15,18 @@ function oneOrMore(items: JsonObject, minItems: number): JsonObject {
   return { oneOf: [items, { type: "array", items, minItems }] };
 }
 
+const ruleId: JsonObject = {
+  ...name,
+  not: { pattern: "^(grant|permission|ownership|duplicate)$|^(tier|error|limits|fact|purpose|approvers|egress):" },
+  description: "Unique; stands in every reason the rule gives.",
+};
+
 const rule: JsonObject = {
   type: "object",
   additionalProperties: false,
   required: ["id", "on", "effect"],
   properties: {
-    id: {
-      ...name,
-      not: { pattern: "^(grant|permission|ownership|duplicate)$|^(tier|error|limits|fact|purpose|approvers|egress):" },
-      description: "Unique; stands in every reason the rule gives.",
-    },
+    id: ruleId,
     on: { ...oneOrMore(glob, 1), description: "The tools that the rule concerns." },
     when: {
       oneOf: [{ type: "boolean" }, expression],
@@ -77,6 +80,14 @@ const fact: JsonObject = {
   },
 };
 
+const history = historySchemas({
+  name,
+  expression,
+  id: ruleId,
+  globs: { ...oneOrMore(glob, 1), description: "The tools that the rule concerns." },
+  groups: { ...oneOrMore(name, 1), description: "With `ask`: groups of which one answers. Default `approver`." },
+});
+
 /**
  * JSON Schema (2020-12) of a policy, for editors. It says of the form all that a schema can; expressions, duplicate ids and names of facts are
  * checked by `parsePolicy`, which accepts nothing that this schema refuses.
@@ -109,6 +120,18 @@ export const policySchema: JsonObject = {
       description: "Read-only look-ups made once per call before rules that name them are decided.",
     },
     rules: { type: ["array", "null"], maxItems: defaultLimits.rulesMax, items: rule },
+    sequences: {
+      type: ["array", "null"],
+      maxItems: defaultLimits.historyRulesMax,
+      items: history.sequence,
+      description: "How often, how much and in which order, over time.",
+    },
+    separation: {
+      type: ["array", "null"],
+      maxItems: defaultLimits.historyRulesMax,
+      items: history.separation,
+      description: "Classes of data that one user may not bring together.",
+    },
     limits: {
       type: ["object", "null"],
       additionalProperties: false,

@@ -5,6 +5,7 @@ import { compileCondition, compileExpression, type Condition } from "./condition
 import type { PolicyDocument, Rule } from "./document.ts";
 import { conditionVariables, factVariables, parseExpression } from "./expression.ts";
 import { hasStar, matchesTool, splitGlob } from "./glob.ts";
+import { historyOfTool, type ReadyHistory } from "./history.ts";
 import { failure, type Evaluate, type Scope } from "./scope.ts";
 
 /** A rule ready to decide. */
@@ -28,6 +29,8 @@ export interface ReadyFact {
 export interface ToolPlan {
   readonly rules: readonly ReadyRule[];
   readonly facts: readonly ReadyFact[];
+  /** Rules over earlier calls. */
+  readonly history: readonly ReadyHistory[];
   /** What the model is told when a fact is absent or a rule that asks about one denies; the same whatever the data say. */
   readonly absentWords: string | undefined;
   /** The glob of `blockedActions` that names the tool. */
@@ -57,7 +60,7 @@ export function createRuleIndex(policy: PolicyDocument, limits: Limits): RuleInd
       let plan = plans.get(tool);
       if (plan === undefined) {
         const indexes = concerning(policy, tool, [...(byName.get(tool.name) ?? []), ...starred]);
-        plan = makePlan(policy, tool, indexes.map(ready), facts);
+        plan = makePlan(policy, tool, { rules: indexes.map(ready), history: historyOfTool(policy, tool, limits) }, facts);
         plans.set(tool, plan);
       }
       return plan;
@@ -96,10 +99,16 @@ function readyOnce<Key, Made>(make: (key: Key) => Made): (key: Key) => Made {
   };
 }
 
-function makePlan(policy: PolicyDocument, tool: Tool, rules: readonly ReadyRule[], facts: (name: string) => ReadyFact): ToolPlan {
-  const factNames = new Set(rules.flatMap((rule) => rule.factNames));
+function makePlan(
+  policy: PolicyDocument,
+  tool: Tool,
+  { rules, history }: Pick<ToolPlan, "rules" | "history">,
+  facts: (name: string) => ReadyFact,
+): ToolPlan {
+  const factNames = new Set([...rules, ...history].flatMap((rule) => rule.factNames));
   return {
     rules,
+    history,
     facts: [...factNames].map(facts),
     absentWords: [...factNames].map((name) => policy.facts[name]?.absent).find((words) => words !== undefined),
     blockedBy: policy.limits.blockedActions.find((glob) => matchesTool(glob, tool)),
