@@ -21,7 +21,7 @@ const rowFiles: readonly RowFile[] = [
   { file: "ledger-flat", ids: ["ledger-flat"] },
   { file: "added-p95", ids: ["added-p95"] },
   { file: "memory-flat", ids: ["memory-flat"] },
-  { file: "mcp", ids: ["mcp-call"] },
+  { file: "mcp", ids: ["mcp-cpu"] },
 ];
 const runMsMax = 600_000;
 

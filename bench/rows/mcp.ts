@@ -1,5 +1,5 @@
 /**
- * Row `mcp-call`: CPU of the gateway's process for one `tools/call` of 2026-07-28 over HTTP to an upstream server over HTTP, memory store, over that of a
+ * Row `mcp-cpu`: CPU of the gateway's process for one `tools/call` of 2026-07-28 over HTTP to an upstream server over HTTP, memory store, over that of a
  * raw proxy between the same client and the same upstream. Client, upstream, floor and gateway are processes of their own.
  */
 import { Pool } from "undici";
@@ -69,6 +69,6 @@ try {
 }
 const ratios = calls.map((call, index) => call / (floors[index] as number));
 print({
-  rows: [atMost("mcp-call", median(ratios), "× floor", 4, `${median(calls).toFixed(0)} µs a call, floor ${median(floors).toFixed(0)} µs`)],
-  notMeasured: ["mcp-call: stdio, the eras before 2026-07-28, streams of events, TLS, tools that are no reads"],
+  rows: [atMost("mcp-cpu", median(ratios), "× floor", 4, `${median(calls).toFixed(0)} µs a call, floor ${median(floors).toFixed(0)} µs`)],
+  notMeasured: ["mcp-cpu: stdio, the eras before 2026-07-28, streams of events, TLS, tools that are no reads"],
 });

@@ -1,4 +1,5 @@
 import type { ErrorParts } from "../errors/tool-call-error.ts";
+import { keptKey } from "../store/row-key.ts";
 import type { Operation, RowKey } from "../store/store.ts";
 
 /** What one session may use in all. Undefined members are not limited. */
@@ -18,6 +19,15 @@ export interface BudgetClaim {
 /** Names of the session's counters. */
 export type SessionCounter = "calls" | "execution-ms" | "cost-micros-usd";
 
+/** Where the counters of a session live. */
+export type SessionCounters = Readonly<Record<SessionCounter, RowKey>>;
+
+/** The counters of a session, for all its calls. */
+export function sessionCounters(tenant: string, sessionId: string): SessionCounters {
+  const key = (counter: SessionCounter): RowKey => keptKey(sessionCounter(tenant, sessionId, counter));
+  return { calls: key("calls"), "execution-ms": key("execution-ms"), "cost-micros-usd": key("cost-micros-usd") };
+}
+
 /** Where a session's counter lives. */
 export function sessionCounter(tenant: string, sessionId: string, counter: SessionCounter): RowKey {
   return { space: "budget", tenant, key: `${sessionId}/${counter}` };
@@ -28,21 +38,19 @@ export function sessionCounter(tenant: string, sessionId: string, counter: Sessi
  * has used it up is refused and the call that crosses the line is the last.
  */
 export function claimSessionBudget(claim: {
-  readonly tenant: string;
-  readonly sessionId: string;
+  readonly counters: SessionCounters;
   readonly budget: SessionBudget;
   readonly costMicrosUsd: number;
 }): BudgetClaim {
-  const { tenant, sessionId, budget, costMicrosUsd } = claim;
+  const { counters, budget, costMicrosUsd } = claim;
   const operations: Operation[] = [];
-  if (budget.calls !== undefined)
-    operations.push({ op: "add", key: sessionCounter(tenant, sessionId, "calls"), delta: 1, max: budget.calls });
+  if (budget.calls !== undefined) operations.push({ op: "add", key: counters.calls, delta: 1, max: budget.calls });
   if (budget.executionMs !== undefined)
-    operations.push({ op: "add", key: sessionCounter(tenant, sessionId, "execution-ms"), delta: 0, max: budget.executionMs - 1 });
+    operations.push({ op: "add", key: counters["execution-ms"], delta: 0, max: budget.executionMs - 1 });
   if (budget.costMicrosUsd !== undefined && costMicrosUsd > 0)
     operations.push({
       op: "add",
-      key: sessionCounter(tenant, sessionId, "cost-micros-usd"),
+      key: counters["cost-micros-usd"],
       delta: costMicrosUsd,
       max: budget.costMicrosUsd,
     });
@@ -51,20 +59,19 @@ export function claimSessionBudget(claim: {
 
 /** Settles what was claimed: the time that execution took is added; cost is given back when nothing happened. */
 export function settleSessionBudget(settlement: {
-  readonly tenant: string;
-  readonly sessionId: string;
+  readonly counters: SessionCounters;
   readonly budget: SessionBudget;
   readonly heldMicrosUsd: number;
   readonly executionMs: number;
   readonly isCostReleased: boolean;
 }): readonly Operation[] {
-  const { tenant, sessionId, budget, heldMicrosUsd } = settlement;
+  const { counters, budget, heldMicrosUsd } = settlement;
   const operations: Operation[] = [];
   const executionMs = Math.ceil(settlement.executionMs);
   if (budget.executionMs !== undefined && executionMs > 0)
-    operations.push({ op: "add", key: sessionCounter(tenant, sessionId, "execution-ms"), delta: executionMs });
+    operations.push({ op: "add", key: counters["execution-ms"], delta: executionMs });
   if (budget.costMicrosUsd !== undefined && heldMicrosUsd > 0 && settlement.isCostReleased)
-    operations.push({ op: "add", key: sessionCounter(tenant, sessionId, "cost-micros-usd"), delta: -heldMicrosUsd });
+    operations.push({ op: "add", key: counters["cost-micros-usd"], delta: -heldMicrosUsd });
   return operations;
 }
 

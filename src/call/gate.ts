@@ -168,8 +168,7 @@ function claimBudget(state: CallState, claims: Claims): void {
   const { session, registered, runtime } = state;
   const { tool } = registered as NonNullable<typeof registered>;
   const claim = claimSessionBudget({
-    tenant: session.principal.tenant,
-    sessionId: session.id,
+    counters: session.counters,
     budget: runtime.policy.sessionBudget,
     costMicrosUsd: tool.costMicrosUsd,
   });

@@ -1,6 +1,6 @@
 import { canonicalJson } from "../base/canonical-json.ts";
 import { parseOwnJson } from "../base/own-json.ts";
-import { settleSessionBudget } from "../budget/holds.ts";
+import { sessionCounters, settleSessionBudget } from "../budget/holds.ts";
 import type { Json } from "../domain/json.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
 import { callSettled, type CallBody } from "../ledger/entries.ts";
@@ -208,7 +208,8 @@ function meaningOperations(
 
 function releasedCost(runtime: Runtime, tenant: string, { sessionId, heldMicrosUsd }: KeyClaim): readonly Operation[] {
   const budget = runtime.policy.sessionBudget;
-  return settleSessionBudget({ tenant, sessionId, budget, heldMicrosUsd, executionMs: 0, isCostReleased: true });
+  const counters = sessionCounters(tenant, sessionId);
+  return settleSessionBudget({ counters, budget, heldMicrosUsd, executionMs: 0, isCostReleased: true });
 }
 
 function claimOf(row: Row): KeyClaim {

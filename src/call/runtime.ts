@@ -2,7 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { IdSource } from "../base/ids.ts";
 import type { Limits } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
-import type { SessionBudget } from "../budget/holds.ts";
+import type { SessionBudget, SessionCounters } from "../budget/holds.ts";
 import type { ToolRates } from "../budget/tool-rates.ts";
 import type { Throttle } from "../budget/throttle.ts";
 import type { Approval } from "../domain/approval.ts";
@@ -41,6 +41,8 @@ export interface LiveSession {
   readonly rowVersion: number;
   readonly principalKey: RowKey;
   readonly principalVersion: number | "absent";
+  /** What its budgets are counted in. */
+  readonly counters: SessionCounters;
   /** Whether the principal's roles grant a tool. */
   mayUse(tool: Tool): boolean;
   /** Reads both rows again. */

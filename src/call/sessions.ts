@@ -6,6 +6,8 @@ import type { Credential, Principal, Session } from "../domain/principal.ts";
 import type { Tool } from "../domain/tool.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { rolesRevoked, sessionOpened, sessionStopped } from "../ledger/entries.ts";
+import { sessionCounters, type SessionCounters } from "../budget/holds.ts";
+import { keptKey } from "../store/row-key.ts";
 import type { Row, RowKey, Store } from "../store/store.ts";
 import type { SessionOptions } from "./box.ts";
 import type { LiveSession } from "./runtime.ts";
@@ -178,6 +180,7 @@ class Live implements LiveSession {
   readonly rowKey: RowKey;
   readonly principalKey: RowKey;
   readonly throttleKey: string;
+  readonly counters: SessionCounters;
   readonly #parts: SessionParts;
   #row: Row;
   #body: SessionBody;
@@ -190,8 +193,9 @@ class Live implements LiveSession {
     this.#parts = parts;
     this.#row = row;
     this.#body = row.body as unknown as SessionBody;
-    this.rowKey = sessionKey(tenant, id);
-    this.principalKey = principalKey(tenant, this.#body.user);
+    this.rowKey = keptKey(sessionKey(tenant, id));
+    this.principalKey = keptKey(principalKey(tenant, this.#body.user));
+    this.counters = sessionCounters(tenant, id);
     // Unambiguous, since tenants and users choose their names.
     this.throttleKey = JSON.stringify([tenant, this.#body.user]);
     this.#principal = { tenant, user: this.#body.user, roles: this.#body.roles, attributes: this.#body.attributes };

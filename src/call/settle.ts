@@ -157,8 +157,7 @@ function settleOperations(state: CallState, outcome: Ended): readonly Operation[
   if (state.parent === undefined) {
     operations.push(
       ...settleSessionBudget({
-        tenant,
-        sessionId: session.id,
+        counters: session.counters,
         budget: runtime.policy.sessionBudget,
         heldMicrosUsd: state.heldMicrosUsd,
         executionMs: state.executedMs,

@@ -81,14 +81,15 @@ export function toDecoded(reading: Reading, names: NameMap, limits: Limits): Dec
     const providerName = typeof item.name === "string" ? item.name : "";
     const isCutOff = item.isIncomplete === true || (reading.stop === "truncated" && reading.isLastItemLast && index === items.length - 1);
     const refusal = refusalOf({ item, id, index, isDuplicate, limits });
-    const read = refusal === undefined ? readSource(item, names.inputSchema(providerName), isCutOff, limits) : refusal;
+    const isChanged = mayChange(item);
+    const read = refusal ?? readSource({ item, schema: names.inputSchema(providerName), isCutOff, isChanged }, limits);
     const raw = rawText(item.source, read, limits);
     return {
       id,
       hasProviderId,
       name: names.fromProvider(providerName) ?? providerName,
       raw,
-      ...(isRawWhole(item, read, raw) && { isRawWhole: true }),
+      ...(!isChanged && isRawWhole(item, read, raw) && { isRawWhole: true }),
       arguments: read,
       ...(typeof item.key === "string" && { key: item.key }),
       echo: item.echo,
@@ -128,7 +129,14 @@ function refusalOf(facts: {
 const cutOff =
   "the response was cut off before the call was complete, so its arguments cannot be trusted; nothing was done: send a shorter call";
 
-function readSource(item: RawCall, schema: JsonObject | undefined, isCutOff: boolean, limits: Limits): ParsedArguments {
+interface Reader {
+  readonly item: RawCall;
+  readonly schema: JsonObject | undefined;
+  readonly isCutOff: boolean;
+  readonly isChanged: boolean;
+}
+
+function readSource({ item, schema, isCutOff, isChanged }: Reader, limits: Limits): ParsedArguments {
   const { source } = item;
   if (source.kind === "object") return isCutOff ? malformed(cutOff) : checkArguments(source.value, limits);
   const text = source.text ?? "";
@@ -141,18 +149,18 @@ function readSource(item: RawCall, schema: JsonObject | undefined, isCutOff: boo
     const isWhole = read.kind === "parsed" && text.trimEnd().endsWith("}");
     if (!isWhole) return read.kind === "malformed" && read.error.message.includes("cut off") ? read : malformed(cutOff);
   }
-  return read.kind === "parsed" && isChanged(item, text) ? unproject(read.value, schema) : read;
+  return read.kind === "parsed" && isChanged ? unproject(read.value, schema) : read;
 }
 
 /** Whether undoing the strict projection may change what was read: it only ever takes out `null`, which JSON spells in one way. */
-function isChanged(item: RawCall, text: string): boolean {
-  return item.isProjected === true && text.includes("null");
+function mayChange({ isProjected, source }: RawCall): boolean {
+  return isProjected === true && source.kind === "text" && typeof source.text === "string" && source.text.includes("null");
 }
 
 /** Whether reading the evidence again gives the very same arguments. */
 function isRawWhole(item: RawCall, read: ParsedArguments, raw: string): boolean {
   if (read.kind !== "parsed" || !raw.startsWith("{")) return false;
-  return item.source.kind === "object" || (item.source.kind === "text" && !isChanged(item, raw));
+  return item.source.kind !== "free-text";
 }
 
 function unproject(value: JsonObject, schema: JsonObject | undefined): ParsedArguments {

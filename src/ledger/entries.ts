@@ -121,7 +121,7 @@ export interface CallBody {
 
 /** The intent of a call, written before anything leaves. `approvalId`: the approval it runs under. */
 export function callIntended(facts: CallFacts & { readonly approvalId?: string | undefined }): EntryDraft {
-  return callDraft("call-intended", facts, { approvalId: facts.approvalId });
+  return new CallDraft<CallFacts & CallExtras>("call-intended", facts, callBody);
 }
 
 /** A call that was refused: at which stage, with which code, and the words the model was given. */
@@ -133,14 +133,14 @@ export function callDenied(
     readonly approvalId?: string | undefined;
   },
 ): EntryDraft {
-  return callDraft("call-denied", facts, { approvalId: facts.approvalId, code: facts.code, reason: facts.reason, stage: facts.stage });
+  return new CallDraft<CallFacts & CallExtras>("call-denied", facts, callBody);
 }
 
 /** A call that waits for a person. */
 export function callParked(
   facts: CallFacts & { readonly approvalId: string; readonly gate: Gate; readonly expiresAtMs: number },
 ): EntryDraft {
-  return callDraft("call-parked", facts, { approvalId: facts.approvalId, gate: facts.gate, expiresAtMs: facts.expiresAtMs });
+  return new CallDraft<CallFacts & CallExtras>("call-parked", facts, callBody);
 }
 
 interface CallExtras {
@@ -152,36 +152,32 @@ interface CallExtras {
   readonly stage?: string;
 }
 
-function callDraft(kind: string, facts: CallFacts, extras: CallExtras): EntryDraft {
-  return new CallDraft(kind, facts.place, facts.values, () => asJson(callBody(facts, extras)));
-}
-
-function callBody(facts: CallFacts, extras: CallExtras): CallBody {
+function callBody(facts: CallFacts & CallExtras): CallBody {
   const values = facts.values;
   return {
-    approvalId: extras.approvalId,
-    code: extras.code,
+    approvalId: facts.approvalId,
+    code: facts.code,
     conversationId: facts.conversationId,
     credentialId: facts.credentialId,
     decision: facts.decision === undefined ? undefined : decisionBody(facts.decision),
     effectiveDigest: facts.digests?.effectiveDigest ?? facts.effectiveDigest,
-    expiresAtMs: extras.expiresAtMs,
+    expiresAtMs: facts.expiresAtMs,
     fingerprint: facts.fingerprint,
-    gate: extras.gate,
+    gate: facts.gate,
     key: facts.key,
     labels: facts.labels,
     model: facts.model ?? "not supplied",
     parentCallId: facts.parentCallId,
     providerCallId: facts.providerCallId,
     purpose: facts.purpose ?? "call",
-    reason: extras.reason,
+    reason: facts.reason,
     reasoning: supplied(values, "reasoning"),
     repairs: facts.repairs === undefined || facts.repairs.length === 0 ? undefined : facts.repairs,
     requestDigest: facts.digests?.requestDigest ?? facts.requestDigest,
     roles: facts.roles,
     said: supplied(values, "said"),
     source: facts.source,
-    stage: extras.stage,
+    stage: facts.stage,
     tier: facts.tier,
     tool: facts.tool,
     traceId: facts.traceId,
@@ -250,7 +246,7 @@ export interface SettledBody {
 
 /** The outcome of a call, written before anybody is answered. */
 export function callSettled(settlement: CallSettlement): EntryDraft {
-  return new CallDraft("call-settled", settlement.place, settlement.values, () => asJson(settledBody(settlement)));
+  return new CallDraft<CallSettlement>("call-settled", settlement, settledBody);
 }
 
 function settledBody(settlement: CallSettlement): SettledBody {

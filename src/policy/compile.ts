@@ -173,7 +173,11 @@ function compileBinary(name: string, left: Evaluate, right: Evaluate, constant: 
   const apply: Binary | undefined = order !== undefined ? compare(order) : Object.hasOwn(binaries, name) ? binaries[name] : undefined;
   if (apply === undefined) return undefined;
   // Most conditions compare an argument with a literal.
-  if (constant !== undefined) return compileUnary(left, (value) => apply(value, constant));
+  if (constant !== undefined)
+    return (scope) => {
+      const value = left(scope);
+      return value instanceof Failure ? value : apply(value, constant);
+    };
   return (scope) => {
     const leftValue = left(scope);
     if (leftValue instanceof Failure) return leftValue;

@@ -11,14 +11,9 @@ export class NeedleSet {
   readonly #buckets: (string[] | undefined)[] = Array.from({ length: tableSize }, () => undefined);
   readonly #charsMin: number;
   readonly #isEmpty: boolean;
-  readonly #ignoresCase: boolean;
 
-  /**
-   * @param needles strings of at least 2 characters; in lower case where case is ignored.
-   * @param letterCase whether ASCII letters match in either case. Default `exact`.
-   */
-  constructor(needles: readonly string[], letterCase: "exact" | "ignored" = "exact") {
-    this.#ignoresCase = letterCase === "ignored";
+  /** @param needles strings of at least 2 characters. */
+  constructor(needles: readonly string[]) {
     this.#isEmpty = needles.length === 0;
     this.#charsMin = Math.min(255, ...needles.map((needle) => needle.length));
     this.#shifts.fill(this.#charsMin - 1);
@@ -71,25 +66,15 @@ export class NeedleSet {
       const bucket = this.#buckets[block] as string[];
       for (let nth = 0; nth < bucket.length; nth += 1) {
         const needle = bucket[nth] as string;
-        if (this.#isAt(text, needle, index)) return { index, length: needle.length };
+        if (text.startsWith(needle, index)) return { index, length: needle.length };
       }
       end += 1;
     }
     return undefined;
   }
-
-  #isAt(text: string, needle: string, index: number): boolean {
-    if (!this.#ignoresCase) return text.startsWith(needle, index);
-    if (index + needle.length > text.length) return false;
-    for (let offset = 0; offset < needle.length; offset += 1) {
-      const code = text.charCodeAt(index + offset);
-      if ((code >= 65 && code <= 90 ? code + 32 : code) !== needle.charCodeAt(offset)) return false;
-    }
-    return true;
-  }
 }
 
-// The bit that tells the cases of ASCII letters apart is masked out, which costs nothing and serves both kinds of set.
+// A few bits of each character tell enough.
 function blockOf(first: number, second: number): number {
   return ((first & 0x5f) << 7) | (second & 0x5f);
 }

@@ -6,6 +6,19 @@ import type { RowKey } from "./store.ts";
  * surrogates, which a database replaces, so that two keys would become one.
  */
 export function rowId(key: RowKey): string {
+  return keptIds.get(key) ?? makeId(key);
+}
+
+/** The same key, whose string is made only once: for keys that every call of a session names. */
+export function keptKey(key: RowKey): RowKey {
+  const kept = Object.freeze({ ...key });
+  keptIds.set(kept, makeId(kept));
+  return kept;
+}
+
+const keptIds = new WeakMap<RowKey, string>();
+
+function makeId(key: RowKey): string {
   assert(!key.space.includes("\0") && !key.tenant.includes("\0"), "a space or tenant holds a NUL character");
   const id = `${key.space}\0${key.tenant}\0${key.key}`;
   assert(id.isWellFormed(), "a row key holds a lone surrogate");
