@@ -1,6 +1,6 @@
 import type { Json } from "../../src/domain/json.ts";
 import { calculated } from "./calculate.ts";
-import { refuse, roundedTo2, type Database, type ReplayTools } from "./domain.ts";
+import { refuse, roundedTo2, type Database, type DomainPort, type ReplayTools } from "./domain.ts";
 
 interface Address {
   readonly address1: string;
@@ -83,9 +83,9 @@ function find<Entity>(table: Readonly<Record<string, Entity>>, id: string, what:
 }
 
 /** The tools of the retail domain as its description (TOOLS.md beside the data) tells them; none of them asks who is calling. */
-export const retailTools: ReplayTools = (database: Database) => {
+const tools: ReplayTools = (database: Database) => {
   const shop = database as unknown as Shop;
-  const tools: Record<string, (args: never) => unknown> = {
+  const carriedOut: Record<string, (args: never) => unknown> = {
     find_user_id_by_email: ({ email }: { email: string }) => userWhere(shop, (user) => user.email.toLowerCase() === email.toLowerCase()),
     find_user_id_by_name_zip: (wanted: { first_name: string; last_name: string; zip: string }) =>
       userWhere(
@@ -124,7 +124,7 @@ export const retailTools: ReplayTools = (database: Database) => {
     return_delivered_order_items: (args: Omit<Exchange, "new_item_ids">) => returnItems(shop, args),
     exchange_delivered_order_items: (args: Exchange) => exchangeItems(shop, args),
   };
-  return tools;
+  return carriedOut;
 };
 
 function addressOf({ address1, address2, city, state, country, zip }: Address): Address {
@@ -266,3 +266,6 @@ function exchangeItems(shop: Shop, args: Exchange): Order {
   order.exchange_price_difference = rounded;
   return order;
 }
+
+/** The retail domain. Its own tools tell all that its policy asks. */
+export const retail: DomainPort = { tools, lookups: [] };

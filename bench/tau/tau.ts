@@ -24,15 +24,9 @@ import type { Credential } from "../../src/domain/principal.ts";
 import type { RegisteredTool } from "../../src/domain/tool.ts";
 import { tool } from "../../src/registry/define.ts";
 import { ToolFailure } from "../../src/resilience/tool-failure.ts";
-import { Refusal, type Database, type ReplayTools } from "./domain.ts";
-import { retailTools } from "./retail.ts";
-
-interface DataTool {
-  readonly name: string;
-  readonly description: string;
-  readonly parameters: JsonObject;
-  readonly write: boolean;
-}
+import { airline } from "./airline.ts";
+import { Refusal, type Database, type DataTool, type DomainPort } from "./domain.ts";
+import { retail } from "./retail.ts";
 
 interface Action {
   readonly n: string;
@@ -87,7 +81,7 @@ interface Stage {
   database(): Database;
 }
 
-const ports: Readonly<Record<string, ReplayTools>> = { retail: retailTools };
+const ports: Readonly<Record<string, DomainPort>> = { airline, retail };
 const tenant = "shop";
 /** Whoever nobody authenticated. It owns no record. */
 const stranger = "nobody";
@@ -143,11 +137,11 @@ function lines<Line>(text: string): Line[] {
     .map((line) => JSON.parse(line) as Line);
 }
 
-async function open(domain: Domain, port: ReplayTools): Promise<Stage> {
+async function open(domain: Domain, port: DomainPort): Promise<Stage> {
   const reached = new Set<string>();
   let database = structuredClone(domain.database);
-  let implementations = port(database);
-  const registered = domain.tools.map((said): RegisteredTool =>
+  let implementations = port.tools(database);
+  const registered = [...domain.tools, ...port.lookups].map((said): RegisteredTool =>
     tool({
       name: said.name,
       description: said.description,
@@ -173,7 +167,7 @@ async function open(domain: Domain, port: ReplayTools): Promise<Stage> {
     database: () => database,
     reset() {
       database = structuredClone(domain.database);
-      implementations = port(database);
+      implementations = port.tools(database);
     },
   };
 }
@@ -245,7 +239,10 @@ async function goldRows(stage: Stage, { tasks, database }: Domain): Promise<read
       // A right action that the tool itself refuses in the data, or that asks for a record that is not there, is refused in the very same words.
       if (isSame || (action.ok && answer.outcome.kind === "completed")) actions.allowed += 1;
       if (isSame) actions.equal += 1;
-      else process.stderr.write(`${task.id}: ${action.n} answered otherwise (${answer.outcome.kind})\n`);
+      else
+        process.stderr.write(
+          `${task.id}: ${action.n} answered otherwise (${answer.outcome.kind}${"error" in answer.outcome ? `: ${answer.outcome.error.message}` : ""})\n`,
+        );
     }
     if (canonicalJson(changes(database, stage.database())) === canonicalJson(task.final)) finalsEqual += 1;
     else process.stderr.write(`${task.id}: the database is not what it should be\n`);
