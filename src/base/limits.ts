@@ -135,6 +135,11 @@ export const limitTable = {
   mcpListPagesMax: { value: 100, unit: "pages", about: "pages of `tools/list` read from one upstream server" },
   mcpSourceToolsMax: { value: 1_000, unit: "tools", about: "tools of one upstream MCP server" },
   mcpMessageBytesMax: { value: 16_777_216, unit: "bytes", about: "one message of an upstream MCP server" },
+  mcpStrayMessagesMax: {
+    value: 50_000,
+    unit: "messages",
+    about: "from an upstream MCP server over stdio between two answers, before it is ended",
+  },
   mcpRelistMs: { value: 300_000, unit: "ms", about: "between two looks at the tools of an upstream server that announced no change" },
   mcpChangeWaitMs: { value: 250, unit: "ms", about: "further announcements of a change are waited for before the tools are listed again" },
   mcpRestartBaseMs: { value: 500, unit: "ms", about: "backoff before an upstream server is connected again the first time is up to this" },

@@ -54,6 +54,8 @@ class StdioLink implements Link {
   readonly #waiting = new Map<number, Waiting>();
   #era: Era | undefined;
   #nextId = 1;
+  /** Messages since the last one that answered a request. */
+  #strayCount = 0;
   #isGone = false;
   #closing: Promise<void> | undefined;
 
@@ -142,7 +144,8 @@ class StdioLink implements Link {
   async #read(output: Readable): Promise<void> {
     try {
       for await (const line of linesOf(output, this.#parts.limits.mcpMessageBytesMax)) {
-        if (line === undefined) return this.#kill("SIGKILL");
+        this.#strayCount += 1;
+        if (line === undefined || this.#strayCount > this.#parts.limits.mcpStrayMessagesMax) return this.#kill("SIGKILL");
         if (line !== "") this.#take(line);
       }
     } catch {
@@ -198,6 +201,7 @@ class StdioLink implements Link {
     const waiting = this.#waiting.get(id);
     if (waiting === undefined) return undefined;
     this.#waiting.delete(id);
+    this.#strayCount = 0;
     waiting.request.signal.removeEventListener("abort", waiting.onAbort);
     return waiting;
   }

@@ -46,7 +46,7 @@ describe("finding out the era of a server", () => {
 
   it("reads every page of the list", async () => {
     const up = await start({ page: 2 });
-    expect(up.listings[0]?.tools).toHaveLength(13);
+    expect(up.listings[0]?.tools).toHaveLength(15);
   });
 });
 
@@ -167,6 +167,32 @@ describe("a server's process", () => {
     expect(pids.map(isAlive)).toEqual([true, true]);
     await up.source.close();
     await until(() => !pids.some(isAlive));
+  });
+
+  it("that goes neither at the end of its input nor when it is told to is killed after mcpKillMs", async () => {
+    const startsFile = join(folder, "stubborn");
+    const up = await start({ startsFile, stubborn: true }, { limits: { mcpEndMs: 20, mcpKillMs: 20 } });
+    const pid = Number((await readFile(startsFile, "utf8")).trim());
+    await up.source.close();
+    expect(isAlive(pid)).toBe(false);
+  });
+
+  it("that floods both streams answers all the same, and is ended and started again beyond mcpStrayMessagesMax", async () => {
+    const up = await start({}, { limits: { mcpStrayMessagesMax: 1_000 } });
+    expect(await up.call("flood", { text: "900" })).toMatchObject({ kind: "value", value: "flooded" });
+    expect(await up.call("flood", { text: "900" })).toMatchObject({ kind: "value", value: "flooded" });
+    const listed = up.nextListing();
+    expect(await up.call("flood", { text: "2000" })).toMatchObject({ kind: "failure", failure: { effect: "unknown" } });
+    await listed;
+    expect(await up.call("echo")).toMatchObject({ kind: "value" });
+  });
+
+  it("that sends a message without an end is ended once it is longer than mcpMessageBytesMax, and started again", async () => {
+    const up = await start({}, { limits: { mcpMessageBytesMax: 10_000 } });
+    const listed = up.nextListing();
+    expect(await up.call("gush", { text: "20000" })).toMatchObject({ kind: "failure", failure: { effect: "unknown" } });
+    await listed;
+    expect(await up.call("echo")).toMatchObject({ kind: "value" });
   });
 
   it("is told when a call is given up, and the others go on", async () => {

@@ -15,6 +15,8 @@ export interface Script {
   readonly circles?: boolean;
   /** File to which its process ids are appended, one a line, when it starts. */
   readonly startsFile?: string;
+  /** Does not go when its input ends, nor when it is told to. */
+  readonly stubborn?: boolean;
   /** Dies at once. */
   readonly stillborn?: boolean;
 }
@@ -39,11 +41,17 @@ const names = [
   "garbage",
   "children",
   "asks",
+  "flood",
+  "gush",
 ];
 
 function run(script: Script): void {
   if (script.startsFile !== undefined) appendFileSync(script.startsFile, `${process.pid}\n`);
   if (script.stillborn === true) process.exit(3);
+  if (script.stubborn === true) {
+    process.on("SIGTERM", () => undefined);
+    setInterval(() => undefined, 1_000_000);
+  }
   const cancelled: unknown[] = [];
   const send = (message: object): void => void process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
   const tools = (): unknown[] =>
@@ -138,6 +146,15 @@ function call({ script, message, send, cancelled }: Asked, name: string, args: R
       process.stdout.write("this is no JSON\n[1,2]\n");
       send({ id: 424242, result: {} });
       send({ id, result: "no object" });
+      return undefined;
+    case "flood":
+      for (let count = Number(args["text"]); count > 0; count -= 1) {
+        process.stderr.write(`${"noise ".repeat(100)}\n`);
+        send({ method: "notifications/message", params: { level: "info", data: "noise" } });
+      }
+      return say("flooded");
+    case "gush":
+      process.stdout.write("x".repeat(Number(args["text"])));
       return undefined;
     case "children":
       return say(String(spawn("sleep", ["600"], { stdio: "ignore" }).pid));
