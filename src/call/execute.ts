@@ -1,6 +1,7 @@
 import type { Failure, Fallback } from "../domain/tool.ts";
 import { runAttempts, type AttemptEvent, type AttemptsResult } from "../resilience/execute-attempts.ts";
 import { releasePermit } from "./admit.ts";
+import { progressOf } from "./progress.ts";
 import { proceed, type CallState, type Execution, type Verdict } from "./stage.ts";
 import { failureWords } from "./words.ts";
 
@@ -9,7 +10,7 @@ import { failureWords } from "./words.ts";
  * nothing happened, the tool's fallback may answer instead; that is a call of its own.
  */
 export function execute(state: CallState): Verdict | Promise<Verdict> {
-  const { runtime, registered, session, key, onProgress, unavailable } = state;
+  const { runtime, registered, session, key, unavailable } = state;
   const { tool, connector } = registered as NonNullable<typeof registered>;
   const startedMs = runtime.clock.monotonic();
   state.texts?.detach();
@@ -29,8 +30,7 @@ export function execute(state: CallState): Verdict | Promise<Verdict> {
     isSafeToResend: tool.idempotency === "natural" || tool.idempotency === "key",
     signal: state.signal,
     permit: state.permit,
-    // A progress message is the tool's words, and leaves no less searched for secrets than its result does.
-    onProgress: onProgress === undefined ? undefined : (message) => onProgress(runtime.redactText(message)),
+    onProgress: progressOf(state),
     onAttempt: looked ? (event) => noteAttempt(state, event) : undefined,
     onLate: (late) => runtime.reportHandler(tool, "late", `attempt ${late.attempt} answered after it had been given up`),
   });

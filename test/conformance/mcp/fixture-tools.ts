@@ -71,8 +71,11 @@ export const progressing = tool({
   tier: "read",
   description: "Tells how far it is.",
   input: nothing,
-  run: (_args, { progress }) => {
-    for (const percent of [0, 50, 100]) progress(`Completed step ${percent} of 100`);
+  run: async (_args, { progress }) => {
+    for (const percent of [0, 50, 100]) {
+      progress(`Completed step ${percent} of 100`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
     return "done";
   },
 });
