@@ -133,7 +133,7 @@ describe("an upstream MCP server", () => {
       });
       const told = await outcomeOf(ada, "turning.cancelled");
       expect(told).toMatchObject({ kind: "completed" });
-      expect(told.kind === "completed" && (JSON.parse(String(told.result.value)) as unknown[]).length).toBe(2);
+      expect(told.kind === "completed" && (JSON.parse(told.result.value as string) as unknown[]).length).toBe(2);
       const settled = (await box.store.entries({ tenant: "acme", limit: 100 })).filter(({ kind }) => kind === "call-settled");
       expect(settled.filter(({ text }) => text.includes('"effect":"unknown"'))).toHaveLength(2);
     },

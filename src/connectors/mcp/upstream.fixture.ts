@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync, appendFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { systemClock } from "../../base/clock.ts";
 
 /** How the server behaves. */
 export interface Script {
@@ -50,7 +51,7 @@ function run(script: Script): void {
   if (script.stillborn === true) process.exit(3);
   if (script.stubborn === true) {
     process.on("SIGTERM", () => undefined);
-    setInterval(() => undefined, 1_000_000);
+    systemClock.after(1_000_000, () => undefined);
   }
   const cancelled: unknown[] = [];
   const send = (message: object): void => void process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);

@@ -2,6 +2,7 @@
  * The tools that the conformance suite calls by name, as it describes them, behind the whole journey. What it asks of prompts, resources, sampling and the
  * like is not here: that is not offered, and says so in `expected-failures-*.yaml`.
  */
+import { systemClock } from "../../../src/base/clock.ts";
 import { resultParts, tool } from "../../../src/index.ts";
 
 // One red pixel, and an empty WAVE file.
@@ -74,7 +75,7 @@ export const progressing = tool({
   run: async (_args, { progress }) => {
     for (const percent of [0, 50, 100]) {
       progress(`Completed step ${percent} of 100`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await new Promise((resolve) => void systemClock.after(50, resolve));
     }
     return "done";
   },
