@@ -1,8 +1,8 @@
 /** A scripted MCP server over stdio, run as a program by tests. What it does is told by `UPSTREAM`, JSON of `Script`. */
 import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync, appendFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { createInterface } from "node:readline";
-import { systemClock } from "../../base/clock.ts";
 
 /** How the server behaves. */
 export interface Script {
@@ -51,7 +51,8 @@ function run(script: Script): void {
   if (script.stillborn === true) process.exit(3);
   if (script.stubborn === true) {
     process.on("SIGTERM", () => undefined);
-    systemClock.after(1_000_000, () => undefined);
+    // What listens keeps a process.
+    createServer().listen(0, "127.0.0.1");
   }
   const cancelled: unknown[] = [];
   const send = (message: object): void => void process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);

@@ -75,7 +75,7 @@ export const progressing = tool({
   run: async (_args, { progress }) => {
     for (const percent of [0, 50, 100]) {
       progress(`Completed step ${percent} of 100`);
-      await new Promise((resolve) => void systemClock.after(50, resolve));
+      await new Promise<void>((resolve) => void systemClock.after(50, resolve));
     }
     return "done";
   },
