@@ -8,6 +8,7 @@ import type { StreamForm } from "../codec/stream.ts";
 import type { AuditView } from "../ledger/audit-view.ts";
 import type { TrailItem } from "../ledger/trail.ts";
 import type { Store } from "../store/store.ts";
+import type { HealthReport } from "./tool-health.ts";
 import type { PinView, SourceView } from "./tool-sources.ts";
 
 /** The running product: what the library gives, and what the gateway and the command line are made of. */
@@ -107,6 +108,8 @@ export interface Signalbox {
     readonly by: string;
   }): Promise<void>;
   health(): BoxHealth;
+  /** How this process, its sources and its tools do, from what its calls have found. */
+  healthReport(): HealthReport;
   /** Tells an observer about every stage that mattered. An observer that throws changes nothing. Returns how to stop. */
   observe(observer: (event: JourneyEvent) => void): () => void;
   /** Stops taking calls, lets accepted ones finish within `drainMs`, flushes, closes. */

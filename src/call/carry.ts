@@ -1,7 +1,8 @@
 import type { Answer, Outcome } from "../domain/outcome.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import type { Json } from "../domain/json.ts";
-import { outcomeOf, pendingExecution } from "./endings.ts";
+import type { Load } from "../resilience/load.ts";
+import { outcomeOf, overloaded, pendingExecution } from "./endings.ts";
 import type { Runtime } from "./runtime.ts";
 import type { CallState, Purpose, StageName } from "./stage.ts";
 import { answerOf, newState, noTurn } from "./state.ts";
@@ -48,8 +49,12 @@ export function createCarrier(
         const error = toolCallError("SHUTTING_DOWN", "this process is stopping; try again elsewhere or later", { retryAfterMs: 1_000 });
         return answerOf(state, outcomeOf(error));
       }
+      const { load, wheel } = runtime.resilience;
+      const { tenant } = parts.session.principal;
+      // Before anything is looked up, and without a trace in the ledger: whoever floods us must not fill that as well.
+      if (load.sheds(tenant, wheel.overdueMs(state.startedMonotonicMs))) return answerOf(state, outcomeOf(overloaded()));
       const answer = track(state);
-      return answer instanceof Promise ? inTime(state, answer) : answer;
+      return answer instanceof Promise ? inTime(state, underLoad(load, tenant, answer)) : answer;
     },
     async inside(parent, request) {
       const call = callOf(runtime, { tool: request.tool, arguments: request.arguments });
@@ -73,6 +78,15 @@ export function createCarrier(
       });
     },
   };
+}
+
+async function underLoad(load: Load, tenant: string, answer: Promise<Answer>): Promise<Answer> {
+  load.enter(tenant);
+  try {
+    return await answer;
+  } finally {
+    load.leave(tenant);
+  }
 }
 
 /** A race, not only a signal: the caller is answered at the deadline whatever the tool does; the call itself goes on and is settled. */

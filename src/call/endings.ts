@@ -21,6 +21,13 @@ export function stop(code: ErrorCode, message: string, parts?: ErrorParts): Endi
   return stopWith(toolCallError(code, message, parts));
 }
 
+/** More calls are under way than can be carried; nothing was looked at. */
+export function overloaded(): ToolCallError {
+  return toolCallError("OVERLOADED", "too many calls are under way here; nothing was done, come back in a moment or make fewer at once", {
+    retryAfterMs: 1_000,
+  });
+}
+
 /** What is answered while another person's yes is awaited. */
 export function pendingApproval(approval: {
   readonly id: string;

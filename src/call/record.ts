@@ -99,7 +99,7 @@ export async function recordEnding(state: CallState, stage: StageName, outcome: 
   if (outcome.kind === "completed" || outcome.kind === "pending" || state.standsFor !== undefined) return outcome;
   if ("isReplay" in outcome && outcome.isReplay) return outcome;
   const { error } = outcome;
-  if (error.code === "RATE_LIMITED" || error.code === "LEDGER_UNAVAILABLE") return outcome;
+  if (error.code === "RATE_LIMITED" || error.code === "OVERLOADED" || error.code === "LEDGER_UNAVAILABLE") return outcome;
   // An approved call that its tool does not take now keeps its approval, and is taken up again while that lasts.
   if (stage === "admit" && state.approval !== undefined) return outcome;
   try {

@@ -1,4 +1,4 @@
-import { stop } from "./endings.ts";
+import { overloaded, stop, stopWith } from "./endings.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
 
 /**
@@ -20,6 +20,8 @@ export function resolve(state: CallState): Verdict {
     return stop("TOOL_NOT_FOUND", `no tool named \`${printable(call.name)}\`; ${mend}`);
   }
   const { tool } = found.registered;
+  // What room is left serves calls that act; a look-up for such a call is part of it.
+  if (tool.tier === "read" && !isInside && runtime.resilience.load.shedsRead()) return stopWith(overloaded());
   if (turn.offered !== undefined && !turn.offered.includes(tool.name))
     return stop("TOOL_NOT_FOUND", `no tool named \`${printable(call.name)}\` was offered in this turn; call one that was`);
   if (tool.deprecated !== undefined) state.notices.push(deprecationNotice(tool.name, tool.deprecated));

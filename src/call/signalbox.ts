@@ -18,6 +18,7 @@ import { readHandle } from "./handles.ts";
 import type { SignalboxOptions } from "./options.ts";
 import { listUnknown, resolveUnknown } from "./resolve-unknown.ts";
 import type { LiveSession } from "./runtime.ts";
+import { healthReport } from "./tool-health.ts";
 import { boxSession } from "./turn.ts";
 
 /** The credential of code that uses the library in its own process: it acts for every role, and its word on what the user said is believed. */
@@ -82,6 +83,7 @@ type Operations = Pick<
   | "stopSession"
   | "revokeRoles"
   | "health"
+  | "healthReport"
   | "observe"
 >;
 
@@ -125,6 +127,7 @@ function operationsOf(parts: Assembly, refuseWhenClosing: () => void): Operation
     },
     stopSession: (sessionId, tenant, reason, by = "operator") => sessions.stop(sessionId, tenant, reason, by),
     revokeRoles: (revocation) => sessions.revoke(revocation),
+    healthReport: () => healthReport(parts),
     health: () => ({
       ready: !parts.isClosing() && parts.pulse.isWell,
       store: runtime.store.kind,

@@ -6,6 +6,7 @@ import { callCommand } from "./call-command.ts";
 import type { Command } from "./command.ts";
 import { diffCommand } from "./diff-command.ts";
 import { doctorCommand } from "./doctor-command.ts";
+import { healthCommands } from "./health-commands.ts";
 import { helpText } from "./help.ts";
 import { ledgerCommands, unknownCommands, userCommands } from "./operator-commands.ts";
 import { pinCommands } from "./pin-commands.ts";
@@ -35,6 +36,7 @@ export const commands: readonly Command[] = [
   ...approvalCommands,
   ...unknownCommands,
   ...toolCommands,
+  ...healthCommands,
   diffCommand,
   ...pinCommands,
   ...policyCommands,

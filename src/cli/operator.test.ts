@@ -136,3 +136,11 @@ test(verifies("REG-04", "tools diff tells breaking, additive and cosmetic change
   });
   expect((await run(folder, ["tools", "diff", "none.json", "absent.json"])).code).toBe(2);
 });
+
+test(verifies("REG-06", "the command line shows how tools do, for who runs the installation"), async () => {
+  const shown = await as("OPERATOR_KEY", ["tools", "health"]);
+  expect(shown).toMatchObject({ code: 0, json: { load: { shedCount: 0 } } });
+  expect((await as("AGENT_KEY", ["tools", "health"])).code).toBe(1);
+  const table = await run(folder, ["tools", "health", "--url", url], { SIGNALBOX_KEY: environment.OPERATOR_KEY });
+  expect(table.out).toMatch(/SOURCE +STATE[\s\S]*TOOL +STATE[\s\S]*shop\.refund@1\.0\.0 +healthy[\s\S]*calls under way, 0 turned away/);
+});

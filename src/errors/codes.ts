@@ -216,6 +216,14 @@ export const codes = {
     about: "the configuration is not valid",
   },
   SHUTTING_DOWN: { fault: "runtime", effects: ["none"], http: 503, jsonRpc: -31026, retry: "later", about: "the process is stopping" },
+  OVERLOADED: {
+    fault: "runtime",
+    effects: ["none"],
+    http: 503,
+    jsonRpc: -31027,
+    retry: "later",
+    about: "the process has as many calls under way as it can carry",
+  },
   INTERNAL: {
     fault: "runtime",
     effects: ["none", "unknown", "applied"],

@@ -1,5 +1,6 @@
 import { approvalRoutes } from "./approval-routes.ts";
 import { callRoutes } from "./call-routes.ts";
+import { healthRoutes } from "./health-routes.ts";
 import { ledgerRoutes } from "./ledger-routes.ts";
 import { operatorRoutes } from "./operator-routes.ts";
 import type { Route } from "./route.ts";
@@ -15,5 +16,6 @@ export const routes: readonly Route[] = [
   ...operatorRoutes,
   ...ledgerRoutes,
   ...sourceRoutes,
+  ...healthRoutes,
   ...serviceRoutes,
 ];

@@ -59,6 +59,15 @@ export interface GuardParts {
   readonly sources?: Readonly<Record<string, Protection>> | undefined;
 }
 
+// Not the failure's own words: whoever watches over all tenants must not read what one tenant's call was told.
+const troubles: Readonly<Record<Failure["kind"], string>> = {
+  timeout: "did not answer in time",
+  unavailable: "could not be reached, or failed on its side",
+  "rate-limited": "took no more calls",
+  rejected: "refused the call",
+  failed: "failed while the call was carried out",
+};
+
 /** Tools that code defines say this of their source, and have no upstream in common. */
 const ownSource = "local";
 /** A full bulkhead says no more than that: come back soon. */
@@ -205,7 +214,7 @@ class ToolGuard implements Permit {
     this.own.stats.note(durationMs, isTrouble, nowMs);
     this.shared?.stats.note(durationMs, isTrouble, nowMs);
     if (isTrouble) {
-      const last = { kind: failure.kind, message: failure.message, atMs: this.#clock.now() };
+      const last = { kind: failure.kind, message: troubles[failure.kind], atMs: this.#clock.now() };
       this.own.stats.remember(last);
       this.shared?.stats.remember(last);
     }

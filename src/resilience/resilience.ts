@@ -5,6 +5,7 @@ import type { Tool } from "../domain/tool.ts";
 import { createLocalBreakers, type Breakers } from "./breaker.ts";
 import { createDeadlineWheel, type DeadlineWheel } from "./deadline-wheel.ts";
 import { createGuards, type Guards, type Protection } from "./guards.ts";
+import { createLoad, type Load } from "./load.ts";
 import { createLoopWatch, type LoopBlocked, type LoopWatch } from "./loop-watch.ts";
 import { createRetryBudget, type RetryBudget } from "./retry-budget.ts";
 
@@ -17,6 +18,8 @@ export interface Resilience {
   readonly loopWatch: LoopWatch;
   /** Breakers, bulkheads and health of tools and sources. */
   readonly guards: Guards;
+  /** The calls that this process has taken on. */
+  readonly load: Load;
   /** The budget of a tool version, over all its calls in this process. */
   retryBudget(tool: Tool): RetryBudget;
 }
@@ -44,6 +47,7 @@ export function createResilience(parts: {
     wheel,
     loopWatch,
     guards: createGuards({ clock, limits, breakers: parts.breakers ?? createLocalBreakers(), sources: parts.sources }),
+    load: createLoad(limits),
     retryBudget(tool) {
       let budget = budgets.get(tool);
       if (budget === undefined) {
