@@ -72,7 +72,7 @@ export const requirements = [
   { id: "AUTH-17", state: "partial", text: "authentication of users, agents, approvers and administrators (API key, OIDC/JWT); conversation resolved to user on the server; nobody can name another's session; privileged approval needs fresh authentication", note: "API keys only; OIDC and JWT are missing" },
   { id: "AUTH-18", state: "partial", text: "the calls of one turn, plan or graph can be authorised as a set before the first runs; siblings cannot jointly complete a forbidden combination or exceed a budget (race test)", note: "siblings can neither exceed a budget nor complete a forbidden combination together; sets are not authorised before the first runs" },
   { id: "AUTH-19", state: "partial", text: "two gates: confirmation by the requesting user out of the model's reach, approval by another person; tier and rule say which", note: "a confirmation is answered under an approver's credential; the user has no interface of their own for it" },
-  { id: "AUTH-20", state: "planned", text: "one switch (global, tenant, session) limits everything to tier read, provably" },
+  { id: "AUTH-20", state: "done", text: "one switch (global, tenant, session) limits everything to tier read, provably" },
   // EXEC: reliable execution
   { id: "EXEC-01", state: "done", text: "attempt timeout and absolute deadline per call, per-tool override; progress resets only the idle timer, never the deadline" },
   { id: "EXEC-02", state: "done", text: "retryable / permanent / unexpected classification; exponential backoff with full jitter; Retry-After honoured; retry budget" },

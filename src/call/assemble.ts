@@ -143,6 +143,7 @@ async function createRuntime(
     random,
     ids: createIdSource(clock, random),
     limits,
+    isReadOnly: options.readOnly === true,
     store,
     vault: openVault({ store: rawStore, keyring, clock, random, limits }),
     registry,

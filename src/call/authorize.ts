@@ -18,6 +18,23 @@ export function authorize(state: CallState): Verdict | Promise<Verdict> {
   const { runtime, registered, session } = state;
   const { tool } = registered as NonNullable<typeof registered>;
   if (state.parent !== undefined) return authorizeInside(state);
+  if (tool.tier !== "read" && (session.isReadOnly || runtime.isReadOnly)) return refuseUnlessLifted(state);
+  return judge(state);
+}
+
+/** A session remembers the switch as it stood when it looked last; before it refuses, it looks again. */
+async function refuseUnlessLifted(state: CallState): Promise<Verdict> {
+  const { runtime, session } = state;
+  if (!runtime.isReadOnly) {
+    await session.refresh();
+    if (!session.isReadOnly) return await judge(state);
+  }
+  return stop("READ_ONLY", "only reads are let through for now; tell the user, or try again later");
+}
+
+function judge(state: CallState): Verdict | Promise<Verdict> {
+  const { runtime, registered, session } = state;
+  const { tool } = registered as NonNullable<typeof registered>;
   const engine = runtime.policy.engine;
   const input = {
     tool,

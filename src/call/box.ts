@@ -9,6 +9,7 @@ import type { AuditView } from "../ledger/audit-view.ts";
 import type { TrailItem } from "../ledger/trail.ts";
 import type { Store } from "../store/store.ts";
 import type { HealthReport } from "./tool-health.ts";
+import type { ReadOnlyChange, ReadOnlyState } from "./read-only.ts";
 import type { PinView, SourceView } from "./tool-sources.ts";
 
 /** The running product: what the library gives, and what the gateway and the command line are made of. */
@@ -107,6 +108,12 @@ export interface Signalbox {
     readonly roles: readonly string[];
     readonly by: string;
   }): Promise<void>;
+  /** The switch that limits everything, a tenant or a session to reads, in every process of the store. */
+  readonly readOnly: {
+    turn(change: ReadOnlyChange): Promise<void>;
+    /** What is limited for a tenant. */
+    list(tenant: string): Promise<readonly ReadOnlyState[]>;
+  };
   health(): BoxHealth;
   /** How this process, its sources and its tools do, from what its calls have found. */
   healthReport(): HealthReport;

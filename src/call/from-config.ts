@@ -24,6 +24,7 @@ export async function optionsFromConfig(
     policy: config.policyRaw,
     store: storeOf(config.store),
     limits: changedLimits(config.limits),
+    readOnly: config.readOnly,
     anchors: config.anchors,
     ...(config.keys !== undefined && { keys: config.keys }),
   };

@@ -86,6 +86,7 @@ function push(claims: Claims, guard: Guard, operation: Operation): void {
 function claimIdentity(state: CallState, claims: Claims): void {
   const { session } = state;
   push(claims, "session", { op: "expect", key: session.rowKey, version: session.rowVersion });
+  if (state.registered?.tool.tier !== "read") for (const operation of session.switches) push(claims, "session", operation);
   push(claims, "principal", { op: "expect", key: session.principalKey, version: session.principalVersion });
 }
 

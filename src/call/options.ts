@@ -32,6 +32,8 @@ export interface SignalboxOptions {
   readonly keys?: string | Keyring;
   /** Where checkpoints are anchored, so that a cut or rolled-back ledger is noticed. Default none. */
   readonly anchors?: readonly Anchor[];
+  /** This process lets nothing but reads through, whatever the switch in the store says. Default false. */
+  readonly readOnly?: boolean;
   /** Changes to the table in docs/limits.md, by name. */
   readonly limits?: Readonly<Record<string, unknown>>;
   /** Where `secret://env/…` looks. Default: the process's environment. */

@@ -15,7 +15,7 @@ import type { PolicyEngine } from "../policy/engine.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Resilience } from "../resilience/resilience.ts";
 import type { Validation } from "../schema/validate.ts";
-import type { RowKey, Store } from "../store/store.ts";
+import type { Operation, RowKey, Store } from "../store/store.ts";
 import type { CallState, Purpose } from "./stage.ts";
 
 /** The policy in force. Replaced as a whole, never changed in place. */
@@ -43,6 +43,10 @@ export interface LiveSession {
   readonly principalVersion: number | "absent";
   /** What its budgets are counted in. */
   readonly counters: SessionCounters;
+  /** Whether the read-only switch was on when the session looked. */
+  readonly isReadOnly: boolean;
+  /** That the switch has not been turned since. */
+  readonly switches: readonly Operation[];
   /** Whether the principal's roles grant a tool. */
   mayUse(tool: Tool): boolean;
   /** Reads both rows again. */
@@ -57,6 +61,8 @@ export interface Runtime {
   readonly random: Random;
   readonly ids: IdSource;
   readonly limits: Limits;
+  /** This process was started to serve nothing but reads. */
+  readonly isReadOnly: boolean;
   readonly store: Store;
   readonly vault: Vault;
   readonly registry: Registry;

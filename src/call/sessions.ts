@@ -10,6 +10,7 @@ import { sessionCounters, type SessionCounters } from "../budget/holds.ts";
 import { keptKey } from "../store/row-key.ts";
 import type { Row, RowKey, Store } from "../store/store.ts";
 import type { SessionOptions } from "./box.ts";
+import { isSwitchedOn, switchExpectations, switchKeys } from "./read-only.ts";
 import type { LiveSession } from "./runtime.ts";
 
 /** What is kept of a session. */
@@ -181,6 +182,8 @@ class Live implements LiveSession {
   readonly principalKey: RowKey;
   readonly throttleKey: string;
   readonly counters: SessionCounters;
+  isReadOnly = false;
+  switches: LiveSession["switches"] = [];
   readonly #parts: SessionParts;
   #row: Row;
   #body: SessionBody;
@@ -250,7 +253,10 @@ class Live implements LiveSession {
   }
 
   async refresh(): Promise<void> {
-    const [row, principal] = await this.#parts.store.read([this.rowKey, this.principalKey]);
+    const { tenant } = this.#principal;
+    const [row, principal, ...switches] = await this.#parts.store.read([this.rowKey, this.principalKey, ...switchKeys(tenant, this.id)]);
+    this.switches = switchExpectations(tenant, this.id, switches);
+    this.isReadOnly = switches.some(isSwitchedOn);
     if (row !== undefined) {
       this.#row = row;
       this.#body = row.body as unknown as SessionBody;

@@ -17,6 +17,7 @@ import { optionsFromConfig } from "./from-config.ts";
 import { readHandle } from "./handles.ts";
 import type { SignalboxOptions } from "./options.ts";
 import { listUnknown, resolveUnknown } from "./resolve-unknown.ts";
+import { readOnlyStates, turnReadOnly } from "./read-only.ts";
 import type { LiveSession } from "./runtime.ts";
 import { healthReport } from "./tool-health.ts";
 import { boxSession } from "./turn.ts";
@@ -82,6 +83,7 @@ type Operations = Pick<
   | "retain"
   | "stopSession"
   | "revokeRoles"
+  | "readOnly"
   | "health"
   | "healthReport"
   | "observe"
@@ -128,6 +130,16 @@ function operationsOf(parts: Assembly, refuseWhenClosing: () => void): Operation
     stopSession: (sessionId, tenant, reason, by = "operator") => sessions.stop(sessionId, tenant, reason, by),
     revokeRoles: (revocation) => sessions.revoke(revocation),
     healthReport: () => healthReport(parts),
+    readOnly: {
+      async turn(change) {
+        const { scope } = change;
+        if (scope.kind === "session" && (await sessions.find(scope.sessionId, scope.tenant)) === undefined)
+          throw toolCallError("SESSION_UNKNOWN", "no such session; open one first");
+        // Open sessions notice at their next gate, in this process and in others.
+        await turnReadOnly(runtime, change);
+      },
+      list: (tenant) => readOnlyStates(runtime.store, tenant),
+    },
     health: () => ({
       ready: !parts.isClosing() && parts.pulse.isWell,
       store: runtime.store.kind,

@@ -11,6 +11,7 @@ import { helpText } from "./help.ts";
 import { ledgerCommands, unknownCommands, userCommands } from "./operator-commands.ts";
 import { pinCommands } from "./pin-commands.ts";
 import { policyCommands } from "./policy-commands.ts";
+import { readOnlyCommands } from "./read-only-commands.ts";
 import { serveCommand } from "./serve-command.ts";
 import { toolCommands } from "./tool-commands.ts";
 import { viewCommand } from "./view-command.ts";
@@ -41,6 +42,7 @@ export const commands: readonly Command[] = [
   ...pinCommands,
   ...policyCommands,
   ...userCommands,
+  ...readOnlyCommands,
   ...auditCommands,
   viewCommand,
   ...ledgerCommands,

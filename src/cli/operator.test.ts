@@ -144,3 +144,17 @@ test(verifies("REG-06", "the command line shows how tools do, for who runs the i
   const table = await run(folder, ["tools", "health", "--url", url], { SIGNALBOX_KEY: environment.OPERATOR_KEY });
   expect(table.out).toMatch(/SOURCE +STATE[\s\S]*TOOL +STATE[\s\S]*shop\.refund@1\.0\.0 +healthy[\s\S]*calls under way, 0 turned away/);
 });
+
+test(verifies("AUTH-20", "the read-only switch is turned from the command line, and says what it limits"), async () => {
+  const on = ["read-only", "on", "--reason", "a drill"];
+  expect((await as("AGENT_KEY", on)).code).toBe(1);
+  expect((await as("OPERATOR_KEY", ["read-only", "on"])).code).toBe(2);
+  expect((await as("OPERATOR_KEY", [...on, "--all", "--session", "s"])).code).toBe(2);
+  expect((await as("OPERATOR_KEY", on)).json).toMatchObject({ readOnly: [{ scope: "tenant", reason: "a drill" }] });
+  const refused = await as("AGENT_KEY", ["call", "shop.pickup", "--args", '{"orderId":"A-2"}', "--key", "ro-1", ...forAda]);
+  expect(refused.json).toMatchObject({ outcome: { kind: "denied", error: { code: "READ_ONLY", effect: "none", retry: "later" } } });
+  expect((await as("LEAD_KEY", ["read-only", "status"])).json).toMatchObject({ readOnly: [{ scope: "tenant" }] });
+  expect((await as("OPERATOR_KEY", ["read-only", "off", "--reason", "over"])).json).toEqual({ readOnly: [] });
+  const plainly = await run(folder, ["read-only", "status", "--url", url], { SIGNALBOX_KEY: environment.LEAD_KEY });
+  expect(plainly.out).toBe("nothing is limited to reads\n");
+});

@@ -101,5 +101,7 @@ export interface Config {
   /** The policy as it was written, for activation and for showing it. */
   readonly policyRaw: unknown;
   readonly limits: Limits;
+  /** Nothing but reads is let through. */
+  readonly readOnly: boolean;
   readonly anchors: readonly AnchorConfig[];
 }

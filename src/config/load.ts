@@ -127,6 +127,7 @@ function configShape(resolvePath: (path: string) => string) {
       tools: optional(object({ modules: optional(about("Modules that export tools made by `tool()`.", list(path("A module."), 100))) })),
       policy: optional(about("The policy, or a path to its file. Without one nothing is granted.", policyShape)),
       limits: optional(limitsShape),
+      readOnly: optional(about("This process lets nothing but reads through. Default `false`.", truth)),
       anchors: optional(
         about(
           "Places outside the store where ledger checkpoints are kept.",
@@ -303,6 +304,7 @@ function assemble(settings: Settings, parts: AssemblyParts): Config | undefined 
     policy: parts.policy,
     policyRaw: parts.policyRaw,
     limits,
+    readOnly: settings.readOnly ?? false,
     anchors: (settings.anchors ?? []).flatMap(({ file }) =>
       file === undefined ? [] : [{ kind: "file" as const, path: resolvePath(file) }],
     ),

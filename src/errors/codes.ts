@@ -115,6 +115,14 @@ export const codes = {
     retry: "later",
     about: "what decides could not be reached, which denies",
   },
+  READ_ONLY: {
+    fault: "policy",
+    effects: ["none"],
+    http: 403,
+    jsonRpc: -31027,
+    retry: "later",
+    about: "an operator has limited everything, the tenant or the session to reads",
+  },
   APPROVAL_REJECTED: { fault: "policy", effects: ["none"], http: 403, jsonRpc: -31012, retry: "never", about: "a person said no" },
   APPROVAL_EXPIRED: { fault: "policy", effects: ["none"], http: 403, jsonRpc: -31013, retry: "later", about: "nobody answered in time" },
   APPROVAL_INVALID: {

@@ -20,6 +20,7 @@ describe("operators only", () => {
     ["POST", "/v1/ledger/erase", {}],
     ["POST", "/v1/ledger/retain", { olderThanDays: 1 }],
     ["GET", "/v1/ledger/view?callId=c", undefined],
+    ["POST", "/v1/read-only", { on: true, scope: "all", reason: "x" }],
     ["POST", "/v1/users/revoke", { user: "ada", roles: ["support"] }],
   ])("`%s %s` is for administrators", async (method, path, body) => {
     for (const key of [keys.agent, keys.lead])
@@ -176,4 +177,20 @@ describe("calls that are unknown", () => {
       await own.close();
     }
   });
+});
+
+test(verifies("AUTH-20", "an administrator limits a session to reads over HTTP, and lifts it again"), async () => {
+  const session = await live.session();
+  const turn = (body: Readonly<Record<string, unknown>>): Promise<Answered> =>
+    live.send("POST", "/v1/read-only", { key: keys.operator, body: { reason: "a drill", ...body } });
+  expect(await turn({ on: true, scope: "session", session })).toMatchObject({
+    status: 200,
+    json: { readOnly: [{ scope: "session", session, reason: "a drill", by: "operator" }] },
+  });
+  expect((await called(live, session)).status).toBe(200);
+  expect((await live.send("GET", "/v1/read-only", { key: keys.lead })).json).toMatchObject({ readOnly: [{ session }] });
+  expect((await turn({ on: false, scope: "session", session })).json).toEqual({ readOnly: [] });
+  expect((await turn({ on: true, scope: "session" })).status).toBe(400);
+  expect((await turn({ on: true, scope: "tenant", session })).status).toBe(400);
+  expect((await turn({ on: true, scope: "session", session: "ses_nobody" })).status).toBe(404);
 });

@@ -3,6 +3,7 @@ import { callRoutes } from "./call-routes.ts";
 import { healthRoutes } from "./health-routes.ts";
 import { ledgerRoutes } from "./ledger-routes.ts";
 import { operatorRoutes } from "./operator-routes.ts";
+import { readOnlyRoutes } from "./read-only-routes.ts";
 import type { Route } from "./route.ts";
 import { serviceRoutes } from "./service-routes.ts";
 import { sourceRoutes } from "./source-routes.ts";
@@ -14,6 +15,7 @@ export const routes: readonly Route[] = [
   ...unknownRoutes,
   ...approvalRoutes,
   ...operatorRoutes,
+  ...readOnlyRoutes,
   ...ledgerRoutes,
   ...sourceRoutes,
   ...healthRoutes,
