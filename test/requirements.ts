@@ -120,8 +120,8 @@ export const requirements = [
   // CONN: connectors and built-in tools
   { id: "CONN-01", state: "planned", text: "OpenAPI 3.0/3.1 and Swagger 2 documents to tools; real big ones (GitHub, Stripe, Kubernetes) convert completely" },
   { id: "CONN-02", state: "planned", text: "gRPC services to tools by reflection or descriptor; streaming responses" },
-  { id: "CONN-03", state: "partial", text: "MCP upstreams, both eras, stdio and HTTP, supervised; OAuth per user", note: "no OAuth; what a server asks of its client (sampling, elicitation, tasks) is refused" },
-  { id: "CONN-04", state: "partial", text: "MCP server towards clients, both eras, conformance suite passes through the gateway", note: "tools only: no prompts, resources, tasks, subscriptions or elicitation; the conformance suite has not been run through the gateway" },
+  { id: "CONN-03", state: "partial", text: "MCP upstreams, both eras, stdio and HTTP, supervised; OAuth per user", note: "no OAuth towards upstream servers, neither per user nor for the installation; what a server asks of its client (sampling, elicitation, tasks) is refused" },
+  { id: "CONN-04", state: "done", text: "MCP server towards clients, both eras, conformance suite passes through the gateway", note: "tools only; the scenarios of what is not offered (prompts, resources, tasks, questions of tools) are listed with their reasons as expected failures" },
   { id: "CONN-05", state: "partial", text: "in-process functions; GraphQL; SQL (read-only by default, row and cost limits)", note: "in-process functions only; GraphQL and SQL are missing" },
   { id: "CONN-06", state: "planned", text: "code execution: JavaScript in WASM, Python and shell in a process sandbox with a scratch directory only and no network, containers (Docker, gVisor runtime, Podman), remote (E2B, Modal), microVM (Firecracker) or an honest gap; one interface, limits enforced" },
   { id: "CONN-07", state: "planned", text: "web search and fetch (pluggable provider), document reader (PDF, DOCX, XLSX, HTML), vector search over own documents, calculator with exact arithmetic, data transform (CSV/JSON), chart builder, notebook" },

@@ -78,7 +78,7 @@ sources:
 # MCP clients name no user: for whom the calls of a credential are made that come to /mcp or over \`serve --stdio\`.
 # mcp:
 #   credentials:
-#     agent: { user: ada, roles: [support] }
+#     agent: { user: ada, roles: [support] }   # interactive: true lets the user confirm calls in a client that shows forms
 
 # Tools written in TypeScript: modules that export what \`tool()\` makes.
 # tools:
