@@ -119,7 +119,7 @@ export const codes = {
     fault: "policy",
     effects: ["none"],
     http: 403,
-    jsonRpc: -31027,
+    jsonRpc: -31028,
     retry: "later",
     about: "an operator has limited everything, the tenant or the session to reads",
   },
