@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts", "scripts/**/*.test.ts", "examples/**/*.test.ts"],
-    exclude: ["**/node_modules/**", "**/dist/**", "test/crash/**", "test/conformance/**"],
+    exclude: ["**/node_modules/**", "**/dist/**", "test/crash/**", "test/conformance/**", "test/replicas/**"],
     globals: false,
     // Forks, since several parts (SQLite, signals, child processes) are not safe to share between threads of one process.
     pool: "forks",

@@ -168,7 +168,7 @@ export const requirements = [
   { id: "EVAL-08", state: "planned", text: "exported testkit (fakes, fault scripts, snapshots) with documented switches; examples for all four levels of the pyramid" },
   // OPS: running it
   { id: "OPS-01", state: "partial", text: "two commands on a fresh machine: main job, tests", note: "the main job runs to its end in a test; nobody runs both commands on a fresh machine automatically" },
-  { id: "OPS-02", state: "partial", text: "stateless replicas on Postgres behind a load balancer; zero-downtime rolling update; optional Redis for shared limits", note: "several processes share keys, approvals, sessions and budgets; no rolling update is tested, and limits are not shared" },
+  { id: "OPS-02", state: "partial", text: "stateless replicas on Postgres behind a load balancer; zero-downtime rolling update; optional Redis for shared limits", note: "shown by `npm run test:replicas`: keys, approvals, sessions, budgets, rates and policies over four gateways behind HAProxy, and a rolling restart; no Redis, no breaker to share yet" },
   { id: "OPS-03", state: "partial", text: "container image, compose file, Helm chart, systemd unit; health, readiness, metrics", note: "health and readiness; no images, charts, units or metrics" },
   { id: "OPS-04", state: "planned", text: "console with approvals inbox, runs, tools, policies, flow, ledger, drift, cost, evals, health; WCAG 2.2 AA by axe and a keyboard walk; works in a real browser" },
   { id: "OPS-05", state: "partial", text: "`doctor` names every one of N seeded misconfigurations and its mend; `doctor --production` checks the seeds' 24 readiness items with evidence", note: "seeded faults are named; the readiness items for production are missing" },

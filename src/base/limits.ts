@@ -209,7 +209,7 @@ export const limitTable = {
   sessionsLiveMax: { value: 100_000, unit: "sessions", about: "sessions kept in the memory of one process" },
   // Several processes on one store.
   pulseMs: { value: 400, unit: "ms", about: "between two exchanges of rates and policy among the processes of one store" },
-  storeAwayMs: { value: 2_000, unit: "ms", about: "a process that got no answer of a shared store for so long says that it is not ready" },
+  storeAwayMs: { value: 5_000, unit: "ms", about: "a process that got no answer of a shared store for so long says that it is not ready" },
   pulseKeysMax: { value: 2_000, unit: "keys", about: "principals and tools whose rates one process tells the others, the latest used" },
   pulseProcessesMax: { value: 200, unit: "processes", about: "processes on one store that tell each other their rates" },
   drainNoticeMs: {
@@ -221,6 +221,7 @@ export const limitTable = {
   joinPollMs: { value: 100, unit: "ms", about: "between two looks at calls of other processes that somebody here waits for" },
   joinsWaitingMax: { value: 1_000, unit: "calls", about: "callers of one process that wait for calls of other processes" },
   // Recovery and reconciliation.
+  upkeepIntervalMs: { value: 5_000, unit: "ms", about: "between two sweeps for calls to recover and approvals to wake or to expire" },
   recoveryAtOnceMax: { value: 16, unit: "calls", about: "calls of a dead process that are looked into at the same time" },
   recoveryStartMs: {
     value: 1_000,

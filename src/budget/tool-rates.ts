@@ -30,8 +30,8 @@ export function createToolRates(options: { readonly keysMax: number }): ToolRate
     charge(key, count, nowMonotonicMs) {
       const end = key.indexOf(":");
       const perMinute = Number(key.slice(0, end));
-      // Only a rate that this process knows too: the key is another process's text.
-      throttles.get(perMinute)?.charge(key.slice(end + 1), count, nowMonotonicMs);
+      // The key is another process's text, which may be a newer program's.
+      if (Number.isSafeInteger(perMinute) && perMinute >= 1) throttleOf(perMinute).charge(key.slice(end + 1), count, nowMonotonicMs);
     },
   };
 }

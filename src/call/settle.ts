@@ -1,3 +1,4 @@
+import { assert } from "../base/assert.ts";
 import { settleSessionBudget } from "../budget/holds.ts";
 import type { Json } from "../domain/json.ts";
 import type { Outcome } from "../domain/outcome.ts";
@@ -15,7 +16,8 @@ import { settledEntry } from "./record.ts";
 import type { CallState, Verdict } from "./stage.ts";
 import { failureWords } from "./words.ts";
 
-const attemptsMax = 10;
+const attemptsMax = 3;
+const changesMax = 10;
 
 /**
  * SETTLE: one transaction writes the outcome and resolves every claim of the gate. If it cannot be written, the result of a read is withheld (its
@@ -23,31 +25,40 @@ const attemptsMax = 10;
  */
 export function settle(state: CallState): Verdict | Promise<Verdict> {
   const outcome = settledOutcome(state);
+  let written: CommitResult | Promise<CommitResult>;
   try {
-    const written = write(state, outcome);
-    if (!(written instanceof Promise) && written.kind === "committed") return { kind: "stop", outcome };
-    return settleOn(state, outcome, written);
+    written = write(state, outcome);
   } catch (cause) {
-    return withheld(state, outcome, cause);
+    return maySettleAgain(state, 1) ? settleOn(state, outcome, 2) : withheld(state, outcome, cause);
   }
+  if (!(written instanceof Promise) && written.kind === "committed") return { kind: "stop", outcome };
+  return settleOn(state, outcome, 1, written);
 }
 
 function write(state: CallState, outcome: Ended): CommitResult | Promise<CommitResult> {
   return state.runtime.store.commit({ operations: settleOperations(state, outcome), entries: [settledEntry(state, outcome)] });
 }
 
-async function settleOn(state: CallState, outcome: Ended, first: CommitResult | Promise<CommitResult>): Promise<Verdict> {
-  try {
-    for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
-      const result = await (attempt === 0 ? first : write(state, outcome));
+async function settleOn(state: CallState, outcome: Ended, from: number, first?: CommitResult | Promise<CommitResult>): Promise<Verdict> {
+  for (let attempt = from; ; attempt += 1) {
+    try {
+      const result = await (attempt === from && first !== undefined ? first : write(state, outcome));
       if (result.kind === "committed") return { kind: "stop", outcome };
       const standing = await settledElsewhere(state, outcome);
       if (standing !== undefined) return { kind: "stop", outcome: standing };
+    } catch (cause) {
+      if (!maySettleAgain(state, attempt)) return withheld(state, outcome, cause);
     }
-    throw toolCallError("LEDGER_UNAVAILABLE", "the claim of this call keeps changing under it");
-  } catch (cause) {
-    return withheld(state, outcome, cause);
+    assert(attempt < changesMax, "a claim changes a few times at most");
   }
+}
+
+/**
+ * A database that was away for a moment, or a process that slept through its lease, need not leave the outcome open. Since the claim is settled with its version,
+ * it is settled once, however often it is tried and whatever became of the first time.
+ */
+function maySettleAgain({ runtime, claimVersion }: CallState, attempt: number): boolean {
+  return isShared(runtime.store) && claimVersion !== undefined && attempt < attemptsMax;
 }
 
 /**

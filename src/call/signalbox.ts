@@ -38,6 +38,8 @@ export async function createSignalbox(options: SignalboxOptions = {}): Promise<S
   // What is found open may be a call of a source's tool.
   await parts.toolSources.start();
   await parts.upkeep.start();
+  // What others have let through before is known before the first call is.
+  await parts.pulse.beat();
   return box;
 }
 

@@ -241,3 +241,41 @@ test("a call whose gate took longer than its claim lasts sends nothing", async (
   expect((await answer).outcome).toMatchObject({ kind: "failed", error: { effect: "none" } });
   expect(ran).toEqual([]);
 });
+
+test("a box sweeps by itself every `upkeepIntervalMs`", async () => {
+  const shared = world();
+  const ran: string[] = [];
+  const dead = sleeper(shared.store);
+  const dying = await shopBox({ ...shared, store: dead.store, tools: [held("key", ran, "dead").tool] });
+  void dying.turn.call(ship);
+  await settled();
+  dead.sleep();
+  await shopBox({ ...shared, tools: [held("key", ran, "b").tool], limits: { upkeepIntervalMs: 40_000 } });
+  await shared.clock.advance(39_999);
+  expect(ran).toEqual(["dead"]);
+  await shared.clock.advance(1);
+  expect(ran).toEqual(["dead", "b"]);
+});
+
+test(verifies("OPS-02", "EXEC-07", "a store that was away for a moment does not leave the outcome of a call open"), async () => {
+  const shared = world();
+  const ran: string[] = [];
+  let failures = 0;
+  const store: Store = {
+    ...shared.store,
+    commit(unit) {
+      const isSettling = unit.entries.some(({ kind }) => kind === "call-settled");
+      if (!isSettling || failures === 2) return shared.store.commit(unit);
+      failures += 1;
+      return Promise.reject(new Error("away"));
+    },
+  };
+  const a = held("none", ran, "a");
+  const first = await shopBox({ ...shared, store, tools: [a.tool] });
+  const answer = first.turn.call(ship);
+  await settled();
+  a.letGo();
+  const { callId, outcome } = await answer;
+  expect([outcome.kind, failures]).toEqual(["completed", 2]);
+  expect(await kinds(shared.store, callId)).toEqual(["call-intended", "call-settled"]);
+});

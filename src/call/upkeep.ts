@@ -13,7 +13,6 @@ export interface Upkeep {
   stop(): void;
 }
 
-const intervalMs = 5_000;
 const purgeRowsMax = 1_000;
 /** Spaces whose rows are simply over when they are due. Keys and approvals are resolved instead. */
 const transientSpaces = ["meaning", "handle", "pulse", ...historySpaces] as const;
@@ -32,7 +31,7 @@ export function startUpkeep(runtime: Runtime, desk: ApprovalDesk, recovery: Reco
   }
 
   function later(): void {
-    timer = runtime.clock.after(intervalMs, () => {
+    timer = runtime.clock.after(runtime.limits.upkeepIntervalMs, () => {
       if (isStopped) return;
       sweep(false)
         .catch((cause: unknown) => runtime.reportFault("recovery", cause))

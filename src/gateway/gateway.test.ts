@@ -118,6 +118,17 @@ describe("requests from elsewhere", () => {
     expect((await live.send("GET", "/v1/policy", { key: keys.agent, headers: { host } })).status).toBe(200);
   });
 
+  test.each([["/healthz"], ["/readyz"]])("tells a balancer that asks `%s` by address, or without a name", async (path) => {
+    const { address } = live.gateway;
+    expect(await raw(address as string, `GET ${path} HTTP/1.0\r\n\r\n`)).toMatch(/^HTTP\/1.1 200 /);
+    expect(await raw(address as string, `GET ${path} HTTP/1.1\r\nhost: 10.1.2.3:7320\r\nconnection: close\r\n\r\n`)).toMatch(
+      /^HTTP\/1.1 200 /,
+    );
+    expect(await raw(address as string, "GET /openapi.json HTTP/1.1\r\nhost: 10.1.2.3:7320\r\nconnection: close\r\n\r\n")).toMatch(
+      /^HTTP\/1.1 400 /,
+    );
+  });
+
   test("serves a configured host", async () => {
     const own = await startGateway({ hosts: ["Box.example"] });
     try {

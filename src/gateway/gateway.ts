@@ -26,6 +26,7 @@ import { sendReply } from "./replies.ts";
 import { isGuarded, rolesOf, type GuardedRoute, type Reply, type Route, type Services } from "./route.ts";
 import { createRouter } from "./router.ts";
 import { routes } from "./routes.ts";
+import { probePaths } from "./service-routes.ts";
 import { requestNames, type RequestNames } from "./trace.ts";
 
 /** What a gateway is made of. */
@@ -146,8 +147,9 @@ class HttpGateway implements Gateway {
 
   async #answer(exchange: Exchange): Promise<McpReply> {
     const { request } = exchange;
-    const refused = this.#guard(request.headers);
     const [path, query] = split(request.url ?? "");
+    // Load balancers and orchestrators ask by address, or without a name; what they are told is no secret of anybody.
+    const refused = probePaths.has(path) ? undefined : this.#guard(request.headers);
     const isMcp = path === mcpPath && this.#parts.mcp !== undefined;
     if (refused !== undefined) return { kind: "problem", error: refused, ...(isMcp && { status: 403 }) };
     if (isMcp) return await this.#answerMcp(exchange);

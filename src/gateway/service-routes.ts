@@ -53,5 +53,8 @@ const docs: PublicRoute = {
   },
 };
 
+/** Where machines look whether a process lives and takes calls. */
+export const probePaths: ReadonlySet<string> = new Set([health.path, readiness.path]);
+
 /** Routes for machines that watch, and for readers. */
 export const serviceRoutes: readonly Route[] = [health, readiness, openapi, docs];

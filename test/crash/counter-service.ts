@@ -13,6 +13,8 @@ interface EffectRow {
 }
 
 const replyAfterMs = 5;
+/** For orders that have `slow-` in their names. */
+const slowReplyAfterMs = 1_500;
 const effects: EffectRow[] = [];
 const keys = new Set<string>();
 let requests = 0;
@@ -57,7 +59,7 @@ const server = createServer((request, response) => {
     }
     takeEffect({ path: url, key: String(request.headers["idempotency-key"] ?? ""), order: String(body["order"]) });
     // A little later than at once, so that kills also fall between effect and reply.
-    setTimeout(() => answer(200, { done: true }), replyAfterMs);
+    setTimeout(() => answer(200, { done: true }), String(body["order"]).includes("slow-") ? slowReplyAfterMs : replyAfterMs);
   };
   // A request that its sender did not live to finish has nobody to answer.
   serve().catch(() => response.destroy());

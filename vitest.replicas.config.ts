@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config";
+
+// Several gateways behind a real load balancer on a real PostgreSQL, stopped and killed: minutes, and programs that npm does not bring.
+export default defineConfig({
+  test: {
+    include: ["test/replicas/**/*.test.ts"],
+    globalSetup: ["test/replicas/programs.ts"],
+    globals: false,
+    pool: "forks",
+    maxWorkers: 1,
+    testTimeout: 240_000,
+    hookTimeout: 180_000,
+  },
+});
