@@ -1,15 +1,17 @@
 import type { Failure } from "../domain/tool.ts";
 import type { Admission } from "../resilience/guards.ts";
+import { findCached } from "./cached-reads.ts";
 import { stop } from "./endings.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
 
 /**
  * Would the tool take the call now? Its rate, its breaker and bulkhead and those of its source are asked before anything is claimed, so that a call that is
- * turned away left nothing behind. Where the tool has a fallback the call goes on without its upstream.
+ * turned away left nothing behind. What an earlier read of the same user answers asks nobody. Where the tool has a fallback the call goes on without its upstream.
  */
 export function admit(state: CallState): Verdict | Promise<Verdict> {
   const { runtime, registered, signal } = state;
   const { tool } = registered as NonNullable<typeof registered>;
+  if (tool.cache !== undefined && findCached(state)) return proceed;
   const waitMs = runtime.takeToolRate(state);
   if (waitMs > 0)
     return stop("RATE_LIMITED", `\`${tool.name}\` takes ${tool.ratePerMinute} calls a minute; wait ${waitMs} ms`, { retryAfterMs: waitMs });

@@ -11,6 +11,7 @@ import type { Keyring } from "../ledger/keyring.ts";
 import { openVault } from "../ledger/vault.ts";
 import { createRedactor } from "../redaction/redact.ts";
 import { createRegistry } from "../registry/registry.ts";
+import { createReadCache } from "../resilience/read-cache.ts";
 import { createResilience } from "../resilience/resilience.ts";
 import { createArgumentValidator } from "../schema/validate.ts";
 import { createSecretResolver } from "../secrets/resolver.ts";
@@ -148,6 +149,7 @@ async function createRuntime(
     vault: openVault({ store: rawStore, keyring, clock, random, limits }),
     registry,
     throttle: createThrottle({ perMinute: limits.rateCallsPerMinute, burst: limits.rateBurstCalls, keysMax: limits.sessionsLiveMax }),
+    cache: createReadCache(limits),
     resilience: createResilience({
       clock,
       random,

@@ -2,6 +2,7 @@ import type { Failure, Fallback } from "../domain/tool.ts";
 import { runAttempts, type AttemptEvent, type AttemptsResult } from "../resilience/execute-attempts.ts";
 import { releasePermit } from "./admit.ts";
 import { progressOf } from "./progress.ts";
+import { cachedExecution, forgetReads } from "./cached-reads.ts";
 import { proceed, type CallState, type Execution, type Verdict } from "./stage.ts";
 import { failureWords } from "./words.ts";
 
@@ -14,6 +15,11 @@ export function execute(state: CallState): Verdict | Promise<Verdict> {
   const { tool, connector } = registered as NonNullable<typeof registered>;
   const startedMs = runtime.clock.monotonic();
   state.texts?.detach();
+  if (state.cached !== undefined) {
+    state.execution = cachedExecution(state, state.cached);
+    return proceed;
+  }
+  forgetReads(state);
   if (unavailable !== undefined) return answerInstead(state, startedMs, unavailable);
   const looked = runtime.hasObservers;
   const done = runAttempts({
@@ -43,6 +49,8 @@ function executed(state: CallState, startedMs: number, done: AttemptsResult): Ve
   const { result } = done;
   // Before a fallback, which is a call of its own and may have to wait for such a place.
   releasePermit(state);
+  forgetReads(state);
+  state.isHedged = done.isHedged === true;
   state.attempts = done.attempts;
   state.execution = result;
   if (result.kind === "value" && result.warnings !== undefined) state.notices.push(...result.warnings);

@@ -33,6 +33,7 @@ export function stageNote(state: CallState, stage: StageName): string | undefine
         ? undefined
         : `approved by ${state.approval.approval.answers.map((answer) => answer.by).join(", ")}; judged again`;
     case "admit":
+      if (state.cached !== undefined) return `answered from the cache: the result of ${state.cached.callId}`;
       return state.unavailable === undefined ? undefined : "the tool takes no calls now: its fallback answers";
     case "gate":
       return state.registered?.tool.tier === "read" ? undefined : "intent on disk, with key, budget and approval claimed";

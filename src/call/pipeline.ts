@@ -160,6 +160,8 @@ async function startAgain(state: CallState, stage: Stage, from: StageName): Prom
   state.againCount += 1;
   releasePermit(state);
   state.unavailable = undefined;
+  state.cached = undefined;
+  state.caching = undefined;
   state.runtime.observe(state, stage.name, "again", `something this call relied on changed meanwhile; judged again from ${from}`);
   await state.session.refresh();
   state.decision = undefined;

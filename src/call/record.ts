@@ -87,6 +87,8 @@ export function settledEntry(state: CallState, outcome: Ended): EntryDraft {
     isFallback: state.isFallback,
     asOfMs: isCompleted ? outcome.result.asOfMs : undefined,
     isRecovered: state.isRecovered,
+    isHedged: state.isHedged,
+    cachedFrom: state.cached?.callId,
     values: seal(state, "call-settled", texts),
   });
 }

@@ -13,6 +13,7 @@ import type { Tool } from "../domain/tool.ts";
 import type { Vault } from "../ledger/vault.ts";
 import type { PolicyEngine } from "../policy/engine.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { ReadCache } from "../resilience/read-cache.ts";
 import type { Resilience } from "../resilience/resilience.ts";
 import type { Validation } from "../schema/validate.ts";
 import type { Operation, RowKey, Store } from "../store/store.ts";
@@ -69,6 +70,8 @@ export interface Runtime {
   readonly throttle: Throttle;
   readonly toolRates: ToolRates;
   readonly resilience: Resilience;
+  /** Results of reads that may be given again. */
+  readonly cache: ReadCache;
   policy: ActivePolicy;
   /** Calls of this process that have passed the gate or are on their way, by call id. */
   readonly running: Map<string, Promise<Answer>>;

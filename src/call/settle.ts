@@ -7,6 +7,7 @@ import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts"
 import type { Failure } from "../domain/tool.ts";
 import { isShared } from "../store/shared.ts";
 import type { CommitResult, Operation } from "../store/store.ts";
+import { keepResult } from "./cached-reads.ts";
 import { outcomeOf } from "./endings.ts";
 import { historySettled } from "./history.ts";
 import { keyClaim, meaningClaim, meaningRowKey } from "./gate.ts";
@@ -31,8 +32,13 @@ export function settle(state: CallState): Verdict | Promise<Verdict> {
   } catch (cause) {
     return maySettleAgain(state, 1) ? settleOn(state, outcome, 2) : withheld(state, outcome, cause);
   }
-  if (!(written instanceof Promise) && written.kind === "committed") return { kind: "stop", outcome };
+  if (!(written instanceof Promise) && written.kind === "committed") return recorded(state, outcome);
   return settleOn(state, outcome, 1, written);
+}
+
+function recorded(state: CallState, outcome: Ended): Verdict {
+  if (state.caching !== undefined) keepResult(state, outcome);
+  return { kind: "stop", outcome };
 }
 
 function write(state: CallState, outcome: Ended): CommitResult | Promise<CommitResult> {
@@ -43,7 +49,7 @@ async function settleOn(state: CallState, outcome: Ended, from: number, first?: 
   for (let attempt = from; ; attempt += 1) {
     try {
       const result = await (attempt === from && first !== undefined ? first : write(state, outcome));
-      if (result.kind === "committed") return { kind: "stop", outcome };
+      if (result.kind === "committed") return recorded(state, outcome);
       const standing = await settledElsewhere(state, outcome);
       if (standing !== undefined) return { kind: "stop", outcome: standing };
     } catch (cause) {

@@ -26,7 +26,7 @@ export function shape(state: CallState): Verdict {
     tool,
     handle,
     charsMax: runtime.limits.resultCharsMax,
-    asOfMs: runtime.clock.now(),
+    asOfMs: state.cached?.atMs ?? runtime.clock.now(),
     isForProgram: state.parent !== undefined,
   });
   return proceed;

@@ -120,6 +120,8 @@ function operationsOf(parts: Assembly, refuseWhenClosing: () => void): Operation
         dataSubject === undefined
           ? await runtime.vault.eraseTenant({ tenant, by })
           : await runtime.vault.eraseSubject({ tenant, subject: dataSubject, by });
+      // What was erased must not be given again.
+      runtime.cache.forget((origin) => origin.tenant === tenant);
       return erased.keyIds.length;
     },
     async retain(retention) {

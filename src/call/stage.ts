@@ -6,6 +6,7 @@ import type { TurnFacts } from "../domain/principal.ts";
 import type { ToolCall } from "../domain/tool-call.ts";
 import type { Failure, RegisteredTool } from "../domain/tool.ts";
 import type { Permit } from "../resilience/guards.ts";
+import type { CachedResult, CacheOrigin } from "../resilience/read-cache.ts";
 import type { Row } from "../store/store.ts";
 import type { ArgumentTexts } from "./argument-texts.ts";
 import type { HeldHistory } from "./history.ts";
@@ -97,6 +98,12 @@ export interface CallState {
   permit: Permit | undefined;
   /** Why it does not go there, where its fallback answers instead. */
   unavailable: Failure | undefined;
+  /** The earlier read whose result answers this one. */
+  cached: CachedResult | undefined;
+  /** Where the result may be kept, and what writes it is then compared with. */
+  caching: { readonly key: string; readonly begun: number; readonly origin: CacheOrigin } | undefined;
+  /** A second attempt was begun beside the first. */
+  isHedged: boolean;
   /** The gate's transaction holds: from here on the call must be settled. */
   isClaimed: boolean;
   /** Version of the key's row as this call claimed it; undefined where no key was claimed. Whoever took the call over has raised it. */

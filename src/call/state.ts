@@ -63,6 +63,9 @@ class TravellingCall implements CallState {
   againCount = 0;
   permit: CallState["permit"] = undefined;
   unavailable: CallState["unavailable"] = undefined;
+  cached: CallState["cached"] = undefined;
+  caching: CallState["caching"] = undefined;
+  isHedged = false;
   isClaimed = false;
   claimVersion: CallState["claimVersion"] = undefined;
   claimDeadlineMs: CallState["claimDeadlineMs"] = undefined;

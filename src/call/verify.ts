@@ -8,7 +8,8 @@ import { proceed, type CallState, type Verdict } from "./stage.ts";
  */
 export function verify(state: CallState): Verdict {
   const { execution, registered, runtime } = state;
-  if (execution === undefined || execution.kind !== "value") return proceed;
+  // What is given again was found right when it came.
+  if (execution === undefined || execution.kind !== "value" || state.cached !== undefined) return proceed;
   const { tool } = registered as NonNullable<typeof registered>;
   if (!state.isFallback) {
     // A handler may return anything: nothing at all, a date, a cycle. Everything downstream relies on bounded JSON.

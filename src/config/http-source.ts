@@ -7,7 +7,7 @@ import { definitionProblems } from "../registry/definition-problems.ts";
 import { plainObject } from "../policy/parse-values.ts";
 import type { HttpToolConfig } from "./document.ts";
 import type { Report } from "./problem.ts";
-import { breakerShape, bulkheadShape } from "./protection.ts";
+import { breakerShape, bulkheadShape, cacheShape, hedgeShape } from "./protection.ts";
 import {
   about,
   either,
@@ -105,6 +105,11 @@ const toolShape = object({
   ratePerMinute: optional(whole({ min: 1, max: 1_000_000 })),
   breaker: optional(breakerShape),
   bulkhead: optional(bulkheadShape),
+  hedge: optional(hedgeShape),
+  cache: optional(cacheShape),
+  invalidates: optional(
+    about("Globs over tools whose cached results a call makes old. Default: all of the source.", list(text({ charsMax: 200 }), 100)),
+  ),
   costMicrosUsd: optional(whole({ min: 0, max: 1_000_000_000 })),
   timeoutMs: optional(about("One attempt.", whole({ min: 1, max: 600_000 }))),
 });
@@ -181,6 +186,9 @@ function toolParts(from: {
     ratePerMinute: tool.ratePerMinute,
     breaker: tool.breaker,
     bulkhead: tool.bulkhead,
+    hedge: tool.hedge,
+    cache: tool.cache,
+    invalidates: tool.invalidates,
     isSensitive: tool.sensitive ?? false,
     isRepeatable: tool.repeatable ?? false,
     isEgress: tool.egress ?? false,

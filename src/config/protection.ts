@@ -1,6 +1,6 @@
 import type { Tool } from "../domain/tool.ts";
 import type { Protection } from "../resilience/guards.ts";
-import { about, mapped, object, optional, whole, type Shape } from "./shape.ts";
+import { about, mapped, object, optional, required, whole, type Shape } from "./shape.ts";
 
 const untilMs = whole({ min: 1, max: 3_600_000 });
 const counted = whole({ min: 1, max: 100_000 });
@@ -36,6 +36,18 @@ export const bulkheadShape: Shape<NonNullable<Tool["bulkhead"]>> = about(
     }),
     said,
   ),
+);
+
+/** `hedge:` of a read. */
+export const hedgeShape: Shape<NonNullable<Tool["hedge"]>> = about(
+  "A read that takes long is asked a second time; the first answer wins.",
+  mapped(object({ afterMs: optional(about("Default: what 95 % of its answers took.", untilMs)) }), said),
+);
+
+/** `cache:` of a read. */
+export const cacheShape: Shape<NonNullable<Tool["cache"]>> = about(
+  "Results may be given again to the same user, until a write of the source.",
+  mapped(object({ ttlMs: required(about("For so long.", untilMs)) }), ({ ttlMs }) => (ttlMs === undefined ? undefined : { ttlMs })),
 );
 
 /** What may be said of one source under `upstreams:`. */

@@ -95,6 +95,15 @@ export interface Tool {
   readonly breaker?: { readonly failures?: number; readonly openMs?: number; readonly probes?: number } | undefined;
   /** How many of its calls are under way at once, and how many wait how long. Absent: `toolConcurrentMax`, `bulkheadQueueMax`, `bulkheadWaitMs`. */
   readonly bulkhead?: { readonly concurrent?: number; readonly queue?: number; readonly waitMs?: number } | undefined;
+  /**
+   * A read that takes long is asked a second time, and the first answer wins. `afterMs`: how long; default what 95 % of its answers took, once
+   * `hedgeAnswersMin` are known. Only for reads of our own definition whose arguments stay inside.
+   */
+  readonly hedge?: { readonly afterMs?: number } | undefined;
+  /** Results may be given again to the same user for so long, unless a write came between. Only for reads. */
+  readonly cache?: { readonly ttlMs: number } | undefined;
+  /** Globs over the tools whose cached results a call of this one makes old. Absent: all of the same source. */
+  readonly invalidates?: readonly string[] | undefined;
   /** CEL over `args` and `result` that must be `true` of a result for it to count as a success. */
   readonly postcondition: string | undefined;
   /** Safe repairs of arguments are tried. Default true. */

@@ -214,6 +214,10 @@ export interface CallSettlement {
   readonly isFallback?: boolean | undefined;
   /** Wall time up to which the result is true. */
   readonly asOfMs?: number | undefined;
+  /** A second attempt was begun beside the first, since that took long. */
+  readonly isHedged?: boolean | undefined;
+  /** The earlier call whose result was given again; this one asked nobody. */
+  readonly cachedFrom?: string | undefined;
   /** Settled after the process that made the call was gone. */
   readonly isRecovered?: boolean | undefined;
   /** Who found out what became of it, where that was a person. Why they say so is the sealed `note`. */
@@ -226,12 +230,14 @@ export interface CallSettlement {
 export interface SettledBody {
   readonly asOfMs?: number | undefined;
   readonly attemptsCount: number;
+  readonly cachedFrom?: string | undefined;
   readonly code?: ErrorCode | undefined;
   readonly costMicrosUsd?: number | undefined;
   readonly cutChars?: number | undefined;
   readonly durationMs: number;
   readonly effect: Effect;
   readonly isFallback?: true | undefined;
+  readonly isHedged?: true | undefined;
   readonly isRecovered?: true | undefined;
   readonly label?: Label | undefined;
   readonly notices?: readonly string[] | undefined;
@@ -253,12 +259,14 @@ function settledBody(settlement: CallSettlement): SettledBody {
   return {
     asOfMs: settlement.asOfMs,
     attemptsCount: settlement.attemptsCount,
+    cachedFrom: settlement.cachedFrom,
     code: settlement.code,
     costMicrosUsd: settlement.costMicrosUsd,
     cutChars: settlement.cutChars === 0 ? undefined : settlement.cutChars,
     durationMs: settlement.durationMs,
     effect: settlement.effect,
     isFallback: settlement.isFallback === true ? true : undefined,
+    isHedged: settlement.isHedged === true ? true : undefined,
     isRecovered: settlement.isRecovered === true ? true : undefined,
     label: settlement.label,
     notices: settlement.notices === undefined || settlement.notices.length === 0 ? undefined : settlement.notices,

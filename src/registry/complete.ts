@@ -63,6 +63,9 @@ export function completeTool(parts: ToolParts, limits: Limits = defaultLimits): 
     // Absent rather than undefined, for the same reason.
     ...(parts.breaker !== undefined && { breaker: parts.breaker }),
     ...(parts.bulkhead !== undefined && { bulkhead: parts.bulkhead }),
+    ...(parts.hedge !== undefined && { hedge: parts.hedge }),
+    ...(parts.cache !== undefined && { cache: parts.cache }),
+    ...(parts.invalidates !== undefined && { invalidates: parts.invalidates }),
     postcondition: parts.postcondition,
     repairsArguments: parts.repairsArguments ?? true,
     isForeign: parts.isForeign ?? false,

@@ -67,6 +67,9 @@ function choiceProblems(tool: Tool): string[] {
   if (!idempotencies.includes(tool.idempotency)) problems.push(`idempotency \`${tool.idempotency}\` is none of ${quoted(idempotencies)}`);
   if (tool.idempotency === "lookup" && tool.lookupTool === undefined)
     problems.push("idempotency `lookup` needs `lookupTool`, the read tool that finds what became of a key");
+  if (tool.cache !== undefined && tool.tier !== "read") problems.push("`cache` is only for a tool of the tier `read`");
+  if (tool.hedge !== undefined && (tool.tier !== "read" || tool.isForeign || tool.isEgress))
+    problems.push("`hedge` is only for a tool of the tier `read` that is defined here and is no egress");
   for (const [pointer, role] of Object.entries(tool.argumentRoles))
     if (!roles.includes(role)) problems.push(`the role \`${role}\` of \`${pointer}\` is none of ${quoted(roles)}`);
   return problems;
@@ -84,6 +87,8 @@ function numberProblems(tool: Tool): string[] {
     ["bulkhead.concurrent", tool.bulkhead?.concurrent, 1],
     ["bulkhead.queue", tool.bulkhead?.queue, 0],
     ["bulkhead.waitMs", tool.bulkhead?.waitMs, 1],
+    ["hedge.afterMs", tool.hedge?.afterMs, 1],
+    ["cache.ttlMs", tool.cache?.ttlMs, 1],
     ["retry.attempts", tool.retry.attempts, 1],
     ["costMicrosUsd", tool.costMicrosUsd, 0],
     ["ratePerMinute", tool.ratePerMinute, 1],

@@ -4,6 +4,7 @@ import type { Connector, ExecutionResult, Failure, Tool } from "../domain/tool.t
 import { codes, type CodeRow, type Effect } from "../errors/codes.ts";
 import { cancelledFailure, runAttempt, timeoutFailure } from "./attempt.ts";
 import { backoffMs } from "./backoff.ts";
+import { hedgeDelayMs, runHedged, type Hedged } from "./hedge.ts";
 import type { Permit } from "./guards.ts";
 import type { Resilience } from "./resilience.ts";
 
@@ -59,6 +60,8 @@ export interface AttemptsResult {
   readonly attempts: number;
   /** Over all attempts: one lost reply keeps it `unknown`, whatever a later attempt failed with. Equal to that of a failure. */
   readonly effect: Effect;
+  /** A second attempt was begun beside the first, since that took long. */
+  readonly isHedged?: true;
 }
 
 /**
@@ -72,9 +75,18 @@ export function runAttempts(request: AttemptRequest): AttemptsResult | Promise<A
   resilience.retryBudget(tool).noteCall(startedMs);
   const refusal = refuseStart(request, startedMs);
   if (refusal !== undefined) return failed(refusal, 0, "none");
+  const afterMs = tool.hedge === undefined ? undefined : hedgeDelayMs(request);
+  if (afterMs !== undefined) return runHedged(request, afterMs, startedMs).then((hedged) => afterHedge(request, hedged, startedMs));
   const first = runAttempt(request, 1, startedMs);
   // Most calls succeed at once, and a handler that need not wait makes nobody wait.
   return !(first instanceof Promise) && first.kind === "value" ? succeeded(request, first, 1, startedMs) : goOn(request, first, startedMs);
+}
+
+async function afterHedge(request: AttemptRequest, hedged: Hedged, startedMs: number): Promise<AttemptsResult> {
+  const { result, attempts } = hedged;
+  const ended =
+    result.kind === "value" ? succeeded(request, result, attempts, startedMs) : await goOn(request, result, startedMs, attempts);
+  return attempts > 1 ? { ...ended, isHedged: true } : ended;
 }
 
 function succeeded(request: AttemptRequest, result: ExecutionResult, attempt: number, startedMs: number): AttemptsResult {
@@ -88,12 +100,13 @@ async function goOn(
   request: AttemptRequest,
   first: ExecutionResult | Promise<ExecutionResult>,
   firstStartedMs: number,
+  attemptsBegun = 1,
 ): Promise<AttemptsResult> {
   const { tool, resilience, onAttempt } = request;
   let startedMs = firstStartedMs;
   let effect: Effect = "none";
-  for (let attempt = 1; ; attempt += 1) {
-    const result = await (attempt === 1 ? first : runAttempt(request, attempt, startedMs));
+  for (let attempt = attemptsBegun; ; attempt += 1) {
+    const result = await (attempt === attemptsBegun ? first : runAttempt(request, attempt, startedMs));
     if (result.kind === "value") return succeeded(request, result, attempt, startedMs);
     const failure = tool.tier === "read" ? withEffect(result.failure, "none") : result.failure;
     effect = graver(effect, failure.effect);
