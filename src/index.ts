@@ -19,6 +19,9 @@ export type {
 export { resultParts } from "./call/shape.ts";
 export { httpConnector } from "./connectors/http.ts";
 export type { HttpOptions } from "./connectors/http-options.ts";
+export { httpDecisionPoint } from "./connectors/http-point.ts";
+export type { HttpPointOptions } from "./connectors/http-point.ts";
+export type { DecisionPoint, PointAnswer, PointRequest } from "./domain/decision-point.ts";
 export { workerConnector } from "./connectors/worker.ts";
 export type { Approval, ApprovalState } from "./domain/approval.ts";
 export type { Decision } from "./domain/decision.ts";

@@ -93,6 +93,8 @@ export const limitTable = {
   ruleCostMax: { value: 10_000, unit: "nodes", about: "nodes of one condition's expression" },
   ruleItemsMax: { value: 1_000, unit: "items", about: "a list that a condition loops over" },
   ruleStepsMax: { value: 10_000, unit: "steps", about: "rounds of all loops in one evaluation of a condition" },
+  decisionPointMs: { value: 2_000, unit: "ms", about: "a decision point outside answers within, or the call is denied" },
+  decisionsCachedMax: { value: 10_000, unit: "answers", about: "answers of decision points that are kept" },
   historyRulesMax: { value: 1_000, unit: "rules", about: "sequences, and separations, of one policy" },
   historyWindowMsMax: { value: 31_622_400_000, unit: "ms", about: "earlier calls that a sequence or separation looks back on" },
   quorumMax: { value: 10, unit: "people", about: "people who must approve one call" },

@@ -23,6 +23,7 @@ import { createCarrier, type Carrier } from "./carry.ts";
 import { safely, tell } from "./observers.ts";
 import { notingStore, openState } from "./open-state.ts";
 import type { SignalboxOptions, Trouble } from "./options.ts";
+import { createDecisionPoints } from "./decision-points.ts";
 import { runCall } from "./pipeline.ts";
 import { policyInForce, startPolicy } from "./policy-in-force.ts";
 import { startPulse, type Pulse } from "./pulse.ts";
@@ -102,6 +103,7 @@ export async function assemble(options: SignalboxOptions): Promise<Assembly> {
     pulse.stop();
     await carrier.drain(limits.drainMs);
     await toolSources.close();
+    await runtime.decisionPoints.close();
     await Promise.allSettled(runtime.registry.listVersions(() => true).map(async ({ connector }) => await connector.close?.()));
     await checkpointer.close();
     await runtime.store.close();
@@ -139,6 +141,9 @@ async function createRuntime(
   const isSigned = rawStore.survivesRestart || anchors.length > 0;
   const store = isSigned ? notingStore(rawStore, checkpointer) : rawStore;
   const rates = createToolRates({ keysMax: limits.sessionsLiveMax });
+  const hidden = privacy(ground);
+  const reportFault: Runtime["reportFault"] = (where, cause) =>
+    trouble({ kind: "fault", where, note: cause instanceof Error ? cause.message : "unexpected", cause });
   const runtime: Runtime = {
     clock,
     random,
@@ -162,7 +167,8 @@ async function createRuntime(
     running: new Map(),
     validateArguments: createArgumentValidator(limits),
     checkResult: createResultCheck(limits),
-    ...privacy(ground),
+    ...hidden,
+    decisionPoints: createDecisionPoints(options.decisionPoints ?? [], { clock, limits, secret: hidden.secret, reportFault }),
     toolRates: rates,
     takeToolRate(call) {
       const tool = call.registered?.tool;
@@ -185,7 +191,7 @@ async function createRuntime(
       return ground.observers.size > 0;
     },
     observe: (call, stage, what, note) => tell(ground.observers, call, stage, what, note),
-    reportFault: (where, cause) => trouble({ kind: "fault", where, note: cause instanceof Error ? cause.message : "unexpected", cause }),
+    reportFault,
   };
   return { runtime, keyring, checkpointer };
 }

@@ -63,13 +63,25 @@ function decideWithHistory(state: CallState, input: DecisionInput): Verdict | Pr
   });
 }
 
-function decide(state: CallState, input: DecisionInput, findings: readonly HistoryFinding[]): Verdict {
+function decide(state: CallState, input: DecisionInput, findings: readonly HistoryFinding[]): Verdict | Promise<Verdict> {
   const { runtime, facts } = state;
   const decided = runtime.policy.engine.decide({ ...input, facts, findings });
   const decision = Object.keys(facts).length === 0 ? decided : { ...decided, factDigests: digests(facts) };
   state.decision = decision;
   if (decision.effect === "deny") return stopWith(denialByHistory(decision, findings) ?? denial(state, decision));
-  return proceed;
+  return runtime.decisionPoints.concern(input.tool) ? consult(state, input, decision) : proceed;
+}
+
+/** What decides outside is asked last, so that it never hears of calls that the policy denies. */
+async function consult(state: CallState, { tool, args, principal, session }: DecisionInput, decision: Decision): Promise<Verdict> {
+  const asked = { args, principal, sessionId: session.id, facts: state.facts };
+  const consulted = await state.runtime.decisionPoints.consult(tool, asked, decision);
+  if (consulted.kind === "broken")
+    return consulted.code === "DECISION_FAILED"
+      ? stop("DECISION_FAILED", `\`point:${consulted.point}\` gave no decision, which denies`)
+      : stop("DECISION_UNAVAILABLE", `\`point:${consulted.point}\` could not be reached, which denies; try again later`);
+  state.decision = consulted.decision;
+  return consulted.decision.effect === "deny" ? stopWith(denial(state, consulted.decision)) : proceed;
 }
 
 /** Names the rule where nothing but the history denies; any other reason to deny keeps its general words. */

@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
+import type { DecisionPoint } from "../domain/decision-point.ts";
 import type { ToolSource } from "../domain/tool-source.ts";
 import type { RegisteredTool, Tier } from "../domain/tool.ts";
 import type { Anchor } from "../ledger/anchor.ts";
@@ -20,6 +21,8 @@ export interface SignalboxOptions {
   readonly upstreams?: Readonly<Record<string, Protection>>;
   /** Policy as data, in the shape of the configuration's `policy`. Default: nothing is granted. */
   readonly policy?: unknown;
+  /** What decides besides the policy, outside of it. Each can only deny; one that cannot be reached denies. Default none. */
+  readonly decisionPoints?: readonly DecisionPoint[];
   /**
    * Where state lives: `memory` (nothing survives; tools beyond `reversible` are refused unless `allowUnsafeMemory`), `sqlite:<path>` (one
    * long-lived process), `postgres://user@host/database` (several processes on one database; needs the package `pg`, and `keys`), or a store of your

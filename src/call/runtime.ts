@@ -17,6 +17,7 @@ import type { ReadCache } from "../resilience/read-cache.ts";
 import type { Resilience } from "../resilience/resilience.ts";
 import type { Validation } from "../schema/validate.ts";
 import type { Operation, RowKey, Store } from "../store/store.ts";
+import type { DecisionPoints } from "./decision-points.ts";
 import type { CallState, Purpose } from "./stage.ts";
 
 /** The policy in force. Replaced as a whole, never changed in place. */
@@ -73,6 +74,7 @@ export interface Runtime {
   /** Results of reads that may be given again. */
   readonly cache: ReadCache;
   policy: ActivePolicy;
+  readonly decisionPoints: DecisionPoints;
   /** Calls of this process that have passed the gate or are on their way, by call id. */
   readonly running: Map<string, Promise<Answer>>;
 

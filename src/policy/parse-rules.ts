@@ -13,7 +13,7 @@ export interface RuleSurroundings {
 
 const known = ["id", "on", "when", "effect", "waives", "approvers", "quorum", "confirm", "reason"];
 const effects = ["allow", "ask", "deny"] as const;
-const reservedPrefixes = ["tier:", "error:", "limits:", "fact:", "purpose:", "approvers:", "egress:"];
+const reservedPrefixes = ["tier:", "error:", "limits:", "fact:", "purpose:", "approvers:", "egress:", "point:"];
 const reservedIds = ["grant", "permission", "ownership", "duplicate"];
 const reasonCharsMax = 500;
 const onMax = 1_000;

@@ -17,7 +17,7 @@ function oneOrMore(items: JsonObject, minItems: number): JsonObject {
 
 const ruleId: JsonObject = {
   ...name,
-  not: { pattern: "^(grant|permission|ownership|duplicate)$|^(tier|error|limits|fact|purpose|approvers|egress):" },
+  not: { pattern: "^(grant|permission|ownership|duplicate)$|^(tier|error|limits|fact|purpose|approvers|egress|point):" },
   description: "Unique; stands in every reason the rule gives.",
 };
 
