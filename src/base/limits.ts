@@ -177,10 +177,10 @@ export const limitTable = {
     about: "versions and counters that the writer remembers instead of reading them again",
   },
   storeInlineRowsMax: { value: 500, unit: "rows", about: "rows or entries read on the main thread; more go through the worker thread" },
-  storeChangesHeldMax: {
-    value: 2_000,
-    unit: "changes",
-    about: "changes and entries that wait in the store's log before they are brought into its tables",
+  storeLogBytesMax: {
+    value: 1_048_576,
+    unit: "bytes",
+    about: "one of the two files of the store's commit log, before the other takes its turn and it is brought into the tables",
   },
   storeSliceRowsMax: { value: 200, unit: "rows", about: "rows or entries deleted in one transaction by purge and retention" },
   storeConnectMs: { value: 5_000, unit: "ms", about: "one attempt to connect to a store's database" },
@@ -202,9 +202,8 @@ export const limitTable = {
   checkpointLogPagesMax: {
     value: 2_000,
     unit: "pages",
-    about: "pages of the write-ahead log before the worker moves them into the store file",
+    about: "pages of SQLite's write-ahead log before they are moved into the store file",
   },
-  checkpointRestPagesMax: { value: 200, unit: "pages", about: "pages of the log that the writer itself moves at the end of a checkpoint" },
   memoryEntriesMax: { value: 20_000, unit: "entries", about: "ledger entries kept by the memory store" },
   checkpointEntriesMax: { value: 1_000, unit: "entries", about: "ledger entries between two signed checkpoints" },
   checkpointIntervalMs: { value: 5_000, unit: "ms", about: "time between two signed checkpoints while entries arrive" },

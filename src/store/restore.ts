@@ -3,6 +3,8 @@ import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../base/clock.ts";
 import { defaultLimits } from "../base/limits.ts";
+import { removeLog } from "./log-file.ts";
+import { bringInAll, Tables } from "./sqlite-bring-in.ts";
 import { takeWriterLock } from "./sqlite-lock.ts";
 import { openWriting, provenHead, storePath } from "./sqlite-open.ts";
 import { sqliteQueries } from "./sqlite-read.ts";
@@ -50,9 +52,11 @@ export function restoreSqlite(options: RestoreOptions): RestoreRecord {
 function lastEpochOf(path: string): number {
   if (!existsSync(path)) return 0;
   try {
-    const db = openWriting(path, defaultLimits.storeBusyMs, undefined);
-    const epoch = sqliteQueries(db).writers().at(-1)?.epoch ?? 0;
-    // Its log is emptied into it, so that until the very move it is whole without its log.
+    const db = openWriting(path, defaultLimits.storeBusyMs);
+    const queries = sqliteQueries(db);
+    const epoch = queries.writers().at(-1)?.epoch ?? 0;
+    // Its logs are emptied into it, so that until the very move it is whole without them.
+    bringInAll(new Tables(db, queries), path);
     db.exec("pragma wal_checkpoint(truncate)");
     db.close();
     return epoch;
@@ -63,7 +67,7 @@ function lastEpochOf(path: string): number {
 }
 
 function openEpoch(path: string, replacedEpoch: number, atMs: number): RestoreRecord {
-  const db = openWriting(path, defaultLimits.storeBusyMs, undefined);
+  const db = openWriting(path, defaultLimits.storeBusyMs);
   try {
     if (pragmaNumber(db, "application_id") !== applicationId)
       throw configProblem("the backup is empty; name a file that `signalbox backup` wrote");
@@ -93,8 +97,9 @@ function writeEpoch(db: DatabaseSync, closedEpoch: number, head: string, record:
 
 function moveOver(staged: string, to: string): void {
   syncPath(staged);
-  // The old store's log belongs to the old file and would be applied to the new one.
+  // The old store's logs belong to the old file and would be applied to the new one.
   for (const ending of ["-wal", "-shm"]) rmSync(to + ending, { force: true });
+  removeLog(to);
   renameSync(staged, to);
   syncPath(dirname(to));
 }

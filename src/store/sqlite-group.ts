@@ -1,78 +1,71 @@
 /**
- * Group commit. A unit is decided at once, against the state as the open group sees it; the group is written in one transaction at the end of the
- * turn of the event loop, so that everybody who came in the same turn shares one wait for the disk and a lone caller waits for nobody.
+ * Group commit. A unit is decided at once, against the state as the open group sees it; the group is written at once at the end of the turn of the event loop, so that everybody who came in the same turn shares one wait for the disk and a lone caller waits for nobody. Writing means the
+ * commit log; the tables follow by themselves, and a group waits for them only when they are a whole log behind.
  */
-import type { DatabaseSync } from "node:sqlite";
 import { assert } from "../base/assert.ts";
-import { internalError, toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
+import type { ToolCallError } from "../errors/tool-call-error.ts";
 import { applyOperations } from "./apply.ts";
-import { entryText, sealBatch } from "./seal.ts";
-import { insertStatements, type SqliteStatements } from "./sqlite-statements.ts";
-import type { ChangeLog } from "./sqlite-changes.ts";
+import { entryText } from "./seal.ts";
+import type { Intake } from "./sqlite-intake.ts";
+import { isPassing, noRoom, sqliteCode, storeFull, writeProblem } from "./sqlite-problem.ts";
 import type { SqliteState } from "./sqlite-state.ts";
-import type { CommitResult, EntryDraft, EntryPosition, Unit, WriterHead } from "./store.ts";
+import type { CommitResult, EntryDraft, EntryPosition, Unit } from "./store.ts";
 
 /** What a group writer works on. */
 export interface GroupWriterOptions {
-  readonly db: DatabaseSync;
   readonly state: SqliteState;
-  readonly log: ChangeLog;
-  /** Where the chain stands. */
-  readonly head: WriterHead;
+  readonly intake: Intake;
+  /** The last entry. */
+  readonly position: EntryPosition;
   /** A group with this many units is written at once. */
   readonly unitsMax: number;
-  /** Told after each group that was written. */
-  readonly onWritten: (unitCount: number) => void;
+  /** So is a group whose entries have so many characters. */
+  readonly charsMax: number;
+  /** The store may take about so many bytes. */
+  readonly bytesMax: number | undefined;
 }
 
 interface Group {
   unitCount: number;
+  charCount: number;
   readonly drafts: EntryDraft[];
   readonly texts: string[];
   readonly done: PromiseWithResolvers<void>;
 }
 
-// SQLite's primary result codes after which the file is as before and may be written again: busy, locked, out of memory, full.
-const passingCodes: ReadonlySet<number> = new Set([5, 6, 7, 13]);
-
-/** Writes units in groups, on a connection that nobody else writes with. */
+/** Writes units in groups, into a log that nobody else writes. */
 export class GroupWriter {
-  readonly #db: DatabaseSync;
-  readonly #state: SqliteState;
-  readonly #log: ChangeLog;
-  #isBringingIn = false;
-  readonly #unitsMax: number;
-  readonly #onWritten: (unitCount: number) => void;
-  readonly #statements: SqliteStatements;
-  #head: WriterHead;
+  readonly #options: GroupWriterOptions;
+  #position: EntryPosition;
   #group: Group | undefined;
+  /** Until both files of the log are brought in as far as needed. */
+  #room: Promise<void> | undefined;
   #broken: ToolCallError | undefined;
 
-  constructor({ db, state, log, head, unitsMax, onWritten }: GroupWriterOptions) {
-    this.#db = db;
-    this.#state = state;
-    this.#log = log;
-    this.#unitsMax = unitsMax;
-    this.#onWritten = onWritten;
-    this.#statements = insertStatements(db);
-    this.#head = head;
-  }
-
-  /** Where the chain stands on disk. */
-  get head(): WriterHead {
-    return this.#head;
+  constructor(options: GroupWriterOptions) {
+    this.#options = options;
+    this.#position = options.position;
   }
 
   /** As `Store.commit`. */
   async commit(unit: Unit): Promise<CommitResult> {
-    if (this.#broken !== undefined) throw this.#broken;
+    if (this.#room !== undefined || this.#broken !== undefined) await this.#admitted();
     const result = this.#decide(unit);
     const open = this.#group;
     if (open === undefined) return result;
-    if (open.unitCount >= this.#unitsMax) this.flush();
+    if (this.#isWhole(open)) this.flush();
     // A refusal may rest on what the open group changed: whoever waits for the disk is not told of what might still be lost.
     if (unit.wait !== "claimed") await open.done.promise;
     return result;
+  }
+
+  /** Changes the state beside any unit, and resolves when that is on disk. */
+  async change(work: (state: SqliteState) => void): Promise<void> {
+    await this.#admitted();
+    work(this.#options.state);
+    this.#options.state.undoLog.keep();
+    this.#group ??= this.#openGroup();
+    await this.#group.done.promise;
   }
 
   /** Resolves when what has been decided so far is on disk, or lost. */
@@ -80,56 +73,54 @@ export class GroupWriter {
     await this.#group?.done.promise.catch(() => undefined);
   }
 
-  /** Writes the open group now. */
+  /** Writes the open group now, or as soon as there is room for it. */
   flush(): void {
     const group = this.#group;
-    if (group === undefined) return;
+    if (group === undefined || this.#room !== undefined) return;
+    const { intake } = this.#options;
+    if (!intake.hasRoom) {
+      this.#room = this.#makeRoom(intake);
+      return;
+    }
     this.#group = undefined;
+    if (this.#isTooMuch(group)) {
+      this.#lose(group, storeFull());
+      return;
+    }
     try {
       this.#write(group);
     } catch (cause) {
-      this.#lose(group, cause);
+      const problem = writeProblem(cause);
+      if (!isPassing(cause)) this.#broken = problem;
+      this.#lose(group, problem);
       return;
     }
     group.done.resolve();
-    this.#onWritten(group.unitCount);
-    this.#bringInLater();
   }
 
-  /** Writes the open group and brings every change into its table: who asks the tables themselves finds all there is. Throws when it cannot. */
-  flushWhole(): void {
-    this.flush();
+  async #makeRoom(intake: Intake): Promise<void> {
     try {
-      this.#log.bringInAll();
+      await intake.makeRoom();
     } catch (cause) {
-      throw writeProblem(cause);
+      this.#room = undefined;
+      const group = this.#group;
+      this.#group = undefined;
+      // The log is as before, so the next group tries again.
+      if (group !== undefined) this.#lose(group, noRoom(cause));
+      return;
     }
+    this.#room = undefined;
+    this.flush();
   }
 
-  /** Before the file is closed: an empty log makes the next start quick. What cannot be brought in now stays in the log. */
-  tidyUp(): void {
-    try {
-      if (this.#db.isOpen && this.#broken === undefined) this.#log.bringInAll();
-    } catch {
-      // A full disk, for one. The next start reads the log.
-    }
+  /** Nobody joins a group that is whole and waits for room. */
+  async #admitted(): Promise<void> {
+    while (this.#room !== undefined && this.#group !== undefined && this.#isWhole(this.#group)) await this.#room;
+    if (this.#broken !== undefined) throw this.#broken;
   }
 
-  /** A slice in each turn of the event loop, so that nobody waits for more than that. */
-  #bringInLater(): void {
-    if (this.#isBringingIn || !this.#log.isFull) return;
-    this.#isBringingIn = true;
-    setImmediate(() => {
-      this.#isBringingIn = false;
-      if (!this.#db.isOpen || !this.#log.isFull) return;
-      try {
-        this.#log.bringIn();
-      } catch {
-        // Nothing is lost: the changes stay in the log, and the next group tries again.
-        return;
-      }
-      this.#bringInLater();
-    });
+  #isWhole({ unitCount, charCount }: Group): boolean {
+    return unitCount >= this.#options.unitsMax || charCount >= this.#options.charsMax;
   }
 
   #openGroup(): Group {
@@ -137,13 +128,14 @@ export class GroupWriter {
     // Units that wait only for their claim leave nobody to hear of a failure; those that wait for the disk attach their own handler.
     done.promise.catch(() => undefined);
     setImmediate(() => this.flush());
-    return { unitCount: 0, drafts: [], texts: [], done };
+    return { unitCount: 0, charCount: 0, drafts: [], texts: [], done };
   }
 
   #decide(unit: Unit): CommitResult {
-    const { undoLog } = this.#state;
+    const { state } = this.#options;
+    const { undoLog } = state;
     try {
-      const refusal = applyOperations(this.#state, unit.operations);
+      const refusal = applyOperations(state, unit.operations);
       if (refusal !== undefined) {
         undoLog.undo();
         return refusal;
@@ -158,7 +150,7 @@ export class GroupWriter {
   }
 
   #append(drafts: readonly EntryDraft[]): readonly EntryPosition[] {
-    const { writer, epoch, seq } = this.#head;
+    const { writer, epoch, seq } = this.#position;
     const nextSeq = seq + (this.#group?.texts.length ?? 0) + 1;
     const positions = drafts.map((_, index) => ({ writer, epoch, seq: nextSeq + index }));
     const texts = drafts.map((draft, index) => entryText(positions[index] as EntryPosition, draft));
@@ -166,64 +158,40 @@ export class GroupWriter {
       drafts.every(({ sealed }) => sealed === undefined || sealed instanceof Uint8Array),
       "sealed values are bytes",
     );
-    this.#group ??= this.#openGroup();
-    this.#group.unitCount += 1;
-    for (const draft of drafts) this.#group.drafts.push(draft);
-    for (const text of texts) this.#group.texts.push(text);
+    const group = (this.#group ??= this.#openGroup());
+    group.unitCount += 1;
+    for (const draft of drafts) group.drafts.push(draft);
+    for (const text of texts) {
+      group.texts.push(text);
+      group.charCount += text.length;
+    }
     return positions;
   }
 
-  #write({ drafts, texts }: Group): void {
-    const head = this.#head;
-    const first = { writer: head.writer, epoch: head.epoch, seq: head.seq + 1 };
-    const batch = texts.length === 0 ? undefined : sealBatch(first, head.head, texts);
-    const statements = this.#statements;
-    const last = texts.length - 1;
-    statements.begin.run();
-    this.#log.write(this.#state);
-    for (let index = 0; index <= last; index += 1) {
-      const [draft, text] = [drafts[index] as EntryDraft, texts[index] as string];
-      statements.writeEntry(first.seq + index, head.epoch, draft, text, index === last ? batch : undefined);
-    }
-    statements.commit.run();
-    this.#log.written(this.#state, texts.length);
-    this.#state.written();
-    if (batch !== undefined) this.#head = { ...head, seq: head.seq + texts.length, head: batch.head };
+  #isTooMuch(group: Group): boolean {
+    const { state, intake, bytesMax } = this.#options;
+    return bytesMax !== undefined && intake.bytes + bytesOf(state.rows, group) > bytesMax;
   }
 
-  #lose(group: Group, cause: unknown): void {
-    this.#state.lost();
-    const problem = writeProblem(cause);
-    const code = sqliteCode(cause);
-    const isUndone = rollBack(this.#db);
-    if (!isUndone || (code !== undefined && !passingCodes.has(code))) this.#broken = problem;
+  #write({ drafts, texts }: Group): void {
+    const { state, intake } = this.#options;
+    const { epoch, seq } = this.#position;
+    intake.take({ epoch, firstSeq: seq + 1, drafts, texts, rows: state.rows, counters: state.counters });
+    state.written();
+    this.#position = { ...this.#position, seq: seq + texts.length };
+  }
+
+  #lose(group: Group, problem: ToolCallError): void {
+    this.#options.state.lost();
     group.done.reject(problem);
   }
 }
 
-function rollBack(db: DatabaseSync): boolean {
-  try {
-    if (db.isTransaction) db.exec("rollback");
-    return true;
-  } catch {
-    // The connection is beyond use, which the caller reports as a broken store.
-    return false;
-  }
-}
-
-/** SQLite's primary result code of an error, `undefined` for any other error. */
-export function sqliteCode(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return undefined;
-  return error.errcode & 0xff;
-}
-
-/** A write, or a read that a write rests on, failed. */
-export function writeProblem(cause: unknown): ToolCallError {
-  if (sqliteCode(cause) === undefined) return internalError(cause);
-  const reason = sqliteCode(cause) === 13 ? "the disk or the store's size limit is full" : "the disk refused it";
-  return toolCallError(
-    "LEDGER_UNAVAILABLE",
-    `the store could not write, because ${reason}; nothing of this change holds, repeat it later`,
-    { cause },
-  );
+/** About how many bytes a group adds to the store. */
+function bytesOf(rows: SqliteState["rows"], { drafts, texts }: Group): number {
+  let bytes = 0;
+  for (const { text } of rows.values()) bytes += text.length;
+  for (const text of texts) bytes += text.length;
+  for (const { sealed } of drafts) bytes += sealed?.length ?? 0;
+  return bytes;
 }

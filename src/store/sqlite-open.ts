@@ -1,8 +1,9 @@
 import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { defaultLimits } from "../base/limits.ts";
 import { sealBatch } from "./seal.ts";
-import { configProblem, refuseForeignFile, refuseTooNew } from "./sqlite-schema.ts";
+import { configProblem, pragmaNumber, refuseForeignFile, refuseTooNew } from "./sqlite-schema.ts";
 import { sqliteQueries, type SqliteQueries } from "./sqlite-read.ts";
 import type { WriterHead } from "./store.ts";
 
@@ -17,12 +18,12 @@ export function storePath(path: string): string {
 }
 
 /** Opens a store file to write. Refuses files of others before anything is changed in them. */
-export function openWriting(path: string, busyMs: number, fileBytesMax: number | undefined): DatabaseSync {
+export function openWriting(path: string, busyMs: number): DatabaseSync {
   const db = openDatabase(path, { timeout: busyMs });
   try {
     refuseForeignFile(db, path);
-    db.exec("pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -65536; pragma wal_autocheckpoint = 16000");
-    if (fileBytesMax !== undefined) db.exec(`pragma max_page_count = ${Math.max(1, Math.floor(fileBytesMax / pageBytes))}`);
+    const pages = defaultLimits.checkpointLogPagesMax;
+    db.exec(`pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -65536; pragma wal_autocheckpoint = ${pages}`);
     return db;
   } catch (error) {
     db.close();
@@ -30,7 +31,10 @@ export function openWriting(path: string, busyMs: number, fileBytesMax: number |
   }
 }
 
-const pageBytes = 4096;
+/** Bytes of the file that hold something; what was freed in it is used again. */
+export function usedBytes(db: DatabaseSync): number {
+  return (pragmaNumber(db, "page_count") - pragmaNumber(db, "freelist_count")) * pragmaNumber(db, "page_size");
+}
 
 /** Opens an existing store file to read only. */
 export function openReading(path: string, busyMs: number): { readonly db: DatabaseSync; readonly queries: SqliteQueries } {

@@ -10,6 +10,8 @@ export interface SqliteQueries {
   /** 0 where there is none. */
   version(key: RowKey): number;
   value(key: RowKey): number;
+  /** When a counter is due; `undefined` where it never is, or is none. */
+  counterDueMs(key: RowKey): number | undefined;
   scan(range: RowRange): Row[];
   due(query: DueQuery): Row[];
   /** Keys of counters that are due. Looks at every counter of the space. */
@@ -46,6 +48,7 @@ export function sqliteQueries(db: DatabaseSync): SqliteQueries {
   const oneRow = statement(`select ${rowColumns} from rows where space = ? and tenant = ? and key = ?`);
   const oneVersion = statement("select version from rows where space = ? and tenant = ? and key = ?");
   const oneValue = statement("select value from counters where space = ? and tenant = ? and key = ?");
+  const oneDue = statement("select due_ms from counters where space = ? and tenant = ? and key = ?");
   const get = (query: StatementSync, key: RowKey): Columns | undefined =>
     query.get(key.space, key.tenant, key.key) as unknown as Columns | undefined;
 
@@ -56,6 +59,7 @@ export function sqliteQueries(db: DatabaseSync): SqliteQueries {
     },
     version: (key) => (get(oneVersion, key)?.[0] as number | undefined) ?? 0,
     value: (key) => (get(oneValue, key)?.[0] as number | undefined) ?? 0,
+    counterDueMs: (key) => (get(oneDue, key)?.[0] as number | null | undefined) ?? undefined,
     scan(range) {
       const { sql, values } = scanSql(range);
       return all(sql, values).map(toRow);
@@ -86,8 +90,6 @@ const batchesSql = `select id, epoch, batch_count, batch_root, batch_previous, b
 // A closed epoch keeps its last head; the open one is read from its last batch, unless retention dropped that too.
 const writersSql = `select e.epoch, coalesce(l.id, e.last_seq), coalesce(l.batch_head, e.head) from epochs e
   left join (select id, epoch, batch_head from entries order by id desc limit 1) l on l.epoch = e.epoch order by e.epoch`;
-
-const referredThroughSql = "select cast(value as integer) from meta where name = 'referred-through'";
 
 interface Query {
   readonly sql: string;
@@ -122,9 +124,8 @@ function entriesSql(query: EntryQuery, writer: string): Query {
   if (query.kind !== undefined && !denseKinds.has(query.kind)) terms.push("kind not in ('call-intended', 'call-settled')");
   const referred = (table: string, column: string, value: string | undefined): void => {
     if (value === undefined) return;
-    // The latest entries are not referred to yet; they are few, and stand together at the end.
-    terms.push(`(id in (select id from ${table} where ${column} = ?) or (id > (${referredThroughSql}) and ${column} = ?))`);
-    values.push(value, value);
+    terms.push(`id in (select id from ${table} where ${column} = ?)`);
+    values.push(value);
   };
   referred("entry_calls", "call_id", query.callId);
   referred("entry_sessions", "session_id", query.sessionId);

@@ -5,6 +5,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
 import { zeroHead } from "./seal.ts";
+import { bringInChanges, schema2 } from "./sqlite-schema-2.ts";
 
 /** Marks a file as ours (`PRAGMA application_id`; "SGBX"). */
 export const applicationId = 0x53474258;
@@ -16,6 +17,8 @@ export interface Migration {
   /** The oldest schema number that a program must know to read and write a file after this step. */
   readonly oldestServed: number;
   readonly sql: string;
+  /** What must happen before, where SQL does not say it well. */
+  readonly before?: (db: DatabaseSync) => void;
 }
 
 /** Every step, in order. The program knows the schema of the last one. */
@@ -24,7 +27,7 @@ export const migrations: readonly Migration[] = [
     version: 1,
     oldestServed: 1,
     // An entry's id is its sequence number. A batch stands on the row of its last entry: one page less to write per commit than a table of its own.
-    // Rows, counters and the references to entries by call and session follow later from `changes` and `entries` (see sqlite-changes.ts).
+    // Rows, counters and the references to entries by call and session follow later from `changes` and `entries`.
     sql: `
       create table meta(name text primary key, value text not null) without rowid;
       create table epochs(epoch integer primary key, last_seq integer not null, head text not null, opened_ms integer not null, reason text not null);
@@ -45,6 +48,7 @@ export const migrations: readonly Migration[] = [
         space text not null, tenant text not null, key text not null, value integer not null, due_ms integer,
         primary key(space, tenant, key)) without rowid;`,
   },
+  { version: 2, oldestServed: 2, before: bringInChanges, sql: schema2 },
 ];
 
 /** What a new file is born with. */
@@ -79,6 +83,7 @@ export function migrate(db: DatabaseSync, path: string, birth: Birth, steps: rea
   db.exec("begin immediate");
   try {
     for (const step of steps.filter(({ version }) => version > found)) {
+      step.before?.(db);
       db.exec(step.sql);
       db.exec(`pragma user_version = ${step.version}`);
       writeMeta(db, "oldest-served", String(step.oldestServed));
@@ -104,7 +109,6 @@ export function refuseTooNew(db: DatabaseSync, path: string, known: number = mig
 function bear(db: DatabaseSync, birth: Birth): void {
   db.exec(`pragma application_id = ${applicationId}`);
   writeMeta(db, "writer", birth.writer);
-  writeMeta(db, "referred-through", "0");
   db.prepare("insert into epochs(epoch, last_seq, head, opened_ms, reason) values(1, 0, ?, ?, 'created')").run(zeroHead, birth.atMs);
 }
 

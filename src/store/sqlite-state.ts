@@ -2,43 +2,43 @@ import { assert } from "../base/assert.ts";
 import type { Json } from "../domain/json.ts";
 import { UndoLog, type State } from "./apply.ts";
 import { rowId } from "./row-key.ts";
-import type { ChangedCounter, ChangedRow, Changes } from "./sqlite-changes.ts";
+import type { ChangedCounter, ChangedRow } from "./log-frame.ts";
+import type { Changes, Overlay } from "./overlay.ts";
 import type { SqliteQueries } from "./sqlite-read.ts";
 import { RecentValues } from "./recent-values.ts";
 import type { Row, RowKey } from "./store.ts";
 
 /**
- * The state as the open group sees it: what the group changed, then what this process last wrote (it is the only writer), then what waits in the log
- * of changes, then the tables. Units are
- * decided here without touching the file, so one that fails cannot hurt its neighbours, and a row that many units of a group change is written once.
+ * The state as the open group sees it: what the group changed, then what this process last wrote (it is the only writer), then what waits in the commit
+ * log, then the tables. Units are decided here without touching the file, so one that fails cannot hurt its neighbours, and a row that many units of a group change is written once.
  */
 export class SqliteState implements State, Changes {
   readonly rows = new Map<string, ChangedRow>();
   readonly counters = new Map<string, ChangedCounter>();
   readonly undoLog = new UndoLog();
   readonly #queries: SqliteQueries;
-  readonly #log: Changes;
+  readonly #overlay: Overlay;
   readonly #versions: RecentValues;
   readonly #values: RecentValues;
 
-  constructor(queries: SqliteQueries, log: Changes, cacheMax: number) {
+  constructor(queries: SqliteQueries, overlay: Overlay, cacheMax: number) {
     this.#queries = queries;
-    this.#log = log;
+    this.#overlay = overlay;
     this.#versions = new RecentValues(cacheMax);
     this.#values = new RecentValues(cacheMax);
   }
 
   version(id: string, key: RowKey): number {
-    return this.rows.get(id)?.version ?? this.#versions.get(id) ?? this.#log.rows.get(id)?.version ?? this.#queries.version(key);
+    return this.rows.get(id)?.version ?? this.#versions.get(id) ?? this.#overlay.row(id)?.version ?? this.#queries.version(key);
   }
 
   row(id: string, key: RowKey): Row | undefined {
-    const changed = this.rows.get(id) ?? this.#log.rows.get(id);
+    const changed = this.rows.get(id) ?? this.#overlay.row(id);
     return changed === undefined ? this.#queries.row(key) : rowOf(changed);
   }
 
   value(id: string, key: RowKey): number {
-    return this.counters.get(id)?.value ?? this.#values.get(id) ?? this.#log.counters.get(id)?.value ?? this.#queries.value(key);
+    return this.counters.get(id)?.value ?? this.#values.get(id) ?? this.#overlay.counter(id)?.value ?? this.#queries.value(key);
   }
 
   /** A row for whoever reads. Its version is remembered, since a unit that relies on it mostly follows. */
@@ -61,6 +61,11 @@ export class SqliteState implements State, Changes {
 
   putValue(id: string, key: RowKey, value: number, dueMs: number | undefined): void {
     this.undoLog.set(this.counters, id, { key: plainKey(key), value, dueMs: dueMs ?? this.counters.get(id)?.dueMs });
+  }
+
+  /** Takes a counter away. */
+  deleteValue(id: string, key: RowKey): void {
+    this.undoLog.set(this.counters, id, { key: plainKey(key), value: 0, dueMs: "none" });
   }
 
   /** Whether the open group has changed one of these rows or counters. */
@@ -86,13 +91,6 @@ export class SqliteState implements State, Changes {
     this.counters.clear();
     this.#versions.clear();
     this.#values.clear();
-  }
-
-  /** Something else than a group changed this row or counter. */
-  forget(key: RowKey): void {
-    const id = rowId(key);
-    this.#versions.delete(id);
-    this.#values.delete(id);
   }
 }
 

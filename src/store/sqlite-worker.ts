@@ -1,19 +1,21 @@
 /**
  * The worker thread of a SQLite store: everything that may take long runs here on a connection of its own, so that the thread that answers calls
- * only writes groups and reads points. It changes nothing in the store's tables.
+ * only writes groups into the commit log and reads points. While a store is open nobody else writes its tables.
  */
 import { closeSync, fsyncSync, openSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../base/assert.ts";
-import type { OffloadReply, OffloadRequest, OffloadTask, TaskResults } from "./sqlite-offload.ts";
+import { bringInThrough, Tables } from "./sqlite-bring-in.ts";
+import { dropBatches } from "./sqlite-drop.ts";
+import type { OffloadOptions, OffloadReply, OffloadRequest, OffloadTask, TaskResults } from "./sqlite-offload.ts";
+import { openWriting } from "./sqlite-open.ts";
+import { sqliteCode } from "./sqlite-problem.ts";
 import { sqliteQueries } from "./sqlite-read.ts";
 
-const { path, busyMs } = workerData as { readonly path: string; readonly busyMs: number };
-const db = new DatabaseSync(path, { timeout: busyMs });
-// Checkpoints are asked for; the reading side must not start one when it closes a transaction.
-db.exec("pragma wal_autocheckpoint = 0");
+const { path, owner, busyMs } = workerData as OffloadOptions;
+const db = openWriting(path, busyMs);
 const queries = sqliteQueries(db);
+const tables = new Tables(db, queries);
 
 function run(task: OffloadTask): TaskResults[OffloadTask["kind"]] {
   switch (task.kind) {
@@ -29,8 +31,10 @@ function run(task: OffloadTask): TaskResults[OffloadTask["kind"]] {
       return queries.batches(task.query);
     case "backup":
       return backup(task.path);
-    case "checkpoint":
-      return checkpoint();
+    case "bring-in":
+      return bringInThrough(db, tables, { path, owner }, task);
+    case "drop":
+      return dropBatches(db, task.epoch, task.throughSeq);
     case "check":
       return check();
   }
@@ -42,11 +46,6 @@ function backup(to: string): undefined {
   fsyncSync(file);
   closeSync(file);
   return undefined;
-}
-
-function checkpoint(): TaskResults["checkpoint"] {
-  const row = db.prepare("pragma wal_checkpoint(passive)").get();
-  return { pagesInLog: Number(row?.["log"]), pagesMoved: Number(row?.["checkpointed"]) };
 }
 
 function check(): readonly string[] {
@@ -61,7 +60,8 @@ port.on("message", (request: OffloadRequest) => {
   try {
     reply = { id: request.id, kind: "done", value: run(request.task) };
   } catch (error) {
-    reply = { id: request.id, kind: "failed", message: error instanceof Error ? error.message : String(error) };
+    const message = error instanceof Error ? error.message : String(error);
+    reply = { id: request.id, kind: "failed", message, errcode: sqliteCode(error) };
   }
   port.postMessage(reply);
 });

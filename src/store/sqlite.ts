@@ -1,17 +1,19 @@
+import { statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../base/clock.ts";
 import { createIdSource } from "../base/ids.ts";
 import { defaultLimits } from "../base/limits.ts";
 import { systemRandom, type Random } from "../base/random.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
+import { CommitLog } from "./log-writer.ts";
 import { rowId } from "./row-key.ts";
-import { ChangeLog, readChanges } from "./sqlite-changes.ts";
-import { createCheckpointer, type Checkpointer } from "./sqlite-checkpoint.ts";
+import { bringInAll, bringInThrough, Tables, type Round } from "./sqlite-bring-in.ts";
 import { GroupWriter } from "./sqlite-group.ts";
+import { Intake } from "./sqlite-intake.ts";
 import { takeWriterLock, type WriterLock } from "./sqlite-lock.ts";
 import { createMaintenance } from "./sqlite-maintenance.ts";
 import { createOffload, type Offload } from "./sqlite-offload.ts";
-import { openReading, openWriting, provenHead, storePath } from "./sqlite-open.ts";
+import { openReading, openWriting, provenHead, storePath, usedBytes } from "./sqlite-open.ts";
 import { isQuickEntryQuery, sqliteQueries, type SqliteQueries } from "./sqlite-read.ts";
 import { createReader, dueOver, scanOver, type StoreReader } from "./sqlite-reader.ts";
 import { migrate, readMeta } from "./sqlite-schema.ts";
@@ -20,12 +22,12 @@ import type { CommitResult, RowKey, Store, Unit } from "./store.ts";
 
 /** What a SQLite store needs. */
 export interface SqliteStoreOptions {
-  /** The store's file; made if absent. `-wal`, `-shm`, `-lock` and `-lock.pid` files stand beside it. */
+  /** The store's file; made if absent. `-log-1`, `-log-2`, `-wal`, `-shm`, `-lock` and `-lock.pid` files stand beside it while it is open. */
   readonly path: string;
   readonly clock: Clock;
   /** Default the operating system's. Only the id of a new file's writer comes from it. */
   readonly random?: Random;
-  /** The file may grow to this many bytes; beyond it writes are refused and nothing of them holds. Default no bound but the disk. */
+  /** The store may grow to about this many bytes; beyond it writes are refused and nothing of them holds. Default no bound but the disk. */
   readonly fileBytesMax?: number;
 }
 
@@ -76,8 +78,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
 
 /** Opens a store file to read it while another process may write it. */
 export function openSqliteReader(options: { readonly path: string }): StoreReader {
-  const { db, queries } = openReading(storePath(options.path), defaultLimits.storeBusyMs);
-  return createReader(db, queries);
+  const path = storePath(options.path);
+  return createReader({ path, ...openReading(path, defaultLimits.storeBusyMs) });
 }
 
 function openHandle(file: OpenFile): SqliteStore {
@@ -122,24 +124,30 @@ async function closeHandle(file: OpenFile): Promise<void> {
 
 /** The parts of an open file. */
 interface Parts {
+  readonly path: string;
   readonly db: DatabaseSync;
   readonly lock: WriterLock;
   readonly queries: SqliteQueries;
+  readonly tables: Tables;
   readonly state: SqliteState;
-  readonly log: ChangeLog;
+  readonly log: CommitLog;
+  readonly intake: Intake;
   readonly group: GroupWriter;
   readonly offload: Offload;
-  readonly checkpointer: Checkpointer;
 }
 
 function openFile(path: string, options: SqliteStoreOptions): SqliteStore {
   const lock = takeWriterLock(path);
   let db: DatabaseSync | undefined;
   try {
-    db = openWriting(path, defaultLimits.storeBusyMs, options.fileBytesMax);
-    const atMs = options.clock.now();
-    migrate(db, path, { writer: createIdSource(options.clock, options.random ?? systemRandom).next("writer"), atMs });
-    return assemble(path, db, lock);
+    db = openWriting(path, defaultLimits.storeBusyMs);
+    const random = options.random ?? systemRandom;
+    migrate(db, path, { writer: createIdSource(options.clock, random).next("writer"), atMs: options.clock.now() });
+    const queries = sqliteQueries(db);
+    provenHead(queries, path);
+    const tables = new Tables(db, queries);
+    bringInAll(tables, path);
+    return assemble({ path, db, lock, queries, tables }, { random, bytesMax: options.fileBytesMax });
   } catch (error) {
     db?.close();
     lock.release();
@@ -147,23 +155,20 @@ function openFile(path: string, options: SqliteStoreOptions): SqliteStore {
   }
 }
 
-/** The log of changes, with what an earlier process left in it; that is brought in with the next changes. */
-function openChangeLog(db: DatabaseSync, lastSeq: number): ChangeLog {
-  const log = new ChangeLog(db, { heldMax: defaultLimits.storeChangesHeldMax, sliceMax: defaultLimits.storeSliceRowsMax });
-  const lastId = Number(db.prepare("select coalesce(max(id), 0) as id from changes").get()?.["id"]);
-  log.takeUp(readChanges(db), lastId, lastSeq);
-  return log;
-}
-
-function assemble(path: string, db: DatabaseSync, lock: WriterLock): SqliteStore {
-  const queries = sqliteQueries(db);
-  const head = provenHead(queries, path);
-  const log = openChangeLog(db, head.seq);
-  const state = new SqliteState(queries, log, defaultLimits.storeCacheRowsMax);
-  const offload = createOffload(path, defaultLimits.storeBusyMs);
-  const checkpointer = createCheckpointer(db, offload, defaultLimits.checkpointLogPagesMax, defaultLimits.checkpointRestPagesMax);
-  const onWritten = (unitCount: number): void => checkpointer.written(unitCount);
-  const group = new GroupWriter({ db, state, log, head, unitsMax: defaultLimits.groupUnitsMax, onWritten });
+function assemble(
+  opened: Pick<Parts, "path" | "db" | "lock" | "queries" | "tables">,
+  { random, bytesMax }: { readonly random: Random; readonly bytesMax: number | undefined },
+): SqliteStore {
+  const { path, db, queries, tables } = opened;
+  const { storeBusyMs: busyMs, storeLogBytesMax: logBytes, ...limits } = defaultLimits;
+  const { head, lastFrame } = tables;
+  const owner = { writer: head.writer, epoch: head.epoch };
+  const log = new CommitLog({ path, owner, lastFrame, fileBytesMax: logBytes, mode: statSync(path).mode & 0o777, random });
+  const offload = createOffload({ path, owner, busyMs });
+  const bringInHere = (round: Round): number => bringInThrough(db, tables, { path, owner }, round);
+  const intake = new Intake({ log, offload, bringInHere, roundBytes: logBytes, fileBytes: usedBytes(db) });
+  const state = new SqliteState(queries, intake.overlay, limits.storeCacheRowsMax);
+  const group = new GroupWriter({ state, intake, position: head, unitsMax: limits.groupUnitsMax, charsMax: logBytes, bytesMax });
   const restored = readMeta(db, "restored");
   return {
     kind: "sqlite",
@@ -171,17 +176,21 @@ function assemble(path: string, db: DatabaseSync, lock: WriterLock): SqliteStore
     writer: head.writer,
     epoch: head.epoch,
     restored: restored === undefined ? undefined : (JSON.parse(restored) as RestoreRecord),
-    ...storeMethods({ db, lock, queries, state, log, group, offload, checkpointer }),
+    ...storeMethods({ ...opened, state, log, intake, group, offload }, head.writer),
   };
 }
 
 /** Answers wait until what they could rest on is on disk: nobody is shown what might still be lost. */
-function storeMethods(parts: Parts): Omit<SqliteStore, "kind" | "survivesRestart" | "writer" | "epoch" | "restored"> {
-  const { db, lock, queries, state, log, group, offload, checkpointer } = parts;
-  const maintenance = createMaintenance({ db, state, group, offload });
+function storeMethods(parts: Parts, writer: string): Omit<SqliteStore, "kind" | "survivesRestart" | "writer" | "epoch" | "restored"> {
+  const { queries, state, intake, group, offload } = parts;
   const inlineRowsMax = defaultLimits.storeInlineRowsMax;
   const settledFor = async (keys: readonly RowKey[]): Promise<void> => {
     if (state.isDirty(keys)) await group.settled();
+  };
+  /** Whoever asks the tables alone finds all there is. */
+  const inTables = async (): Promise<void> => {
+    await group.settled();
+    await intake.whole();
   };
   return {
     async read(keys) {
@@ -190,14 +199,14 @@ function storeMethods(parts: Parts): Omit<SqliteStore, "kind" | "survivesRestart
     },
     async scan(range) {
       await group.settled();
-      if (range.limit <= inlineRowsMax) return scanOver(log.rows, queries, range);
-      group.flushWhole();
+      if (range.limit <= inlineRowsMax) return scanOver(intake.overlay.rows, queries, range);
+      await intake.whole();
       return offload.run({ kind: "scan", range });
     },
     async due(query) {
       await group.settled();
-      if (query.limit <= inlineRowsMax) return dueOver(log.rows, queries, query);
-      group.flushWhole();
+      if (query.limit <= inlineRowsMax) return dueOver(intake.overlay.rows, queries, query);
+      await intake.whole();
       return offload.run({ kind: "due", query });
     },
     async counters(keys) {
@@ -206,25 +215,34 @@ function storeMethods(parts: Parts): Omit<SqliteStore, "kind" | "survivesRestart
     },
     commit: (unit) => group.commit(unit),
     async entries(query) {
-      await group.settled();
+      await inTables();
       return isQuickEntryQuery(query, inlineRowsMax) ? queries.entries(query) : offload.run({ kind: "entries", query });
     },
     async batches(query) {
-      await group.settled();
+      await inTables();
       return offload.run({ kind: "batches", query });
     },
     async writers() {
-      await group.settled();
+      await inTables();
       return queries.writers();
     },
-    ...maintenance,
-    async close() {
-      group.flush();
-      group.tidyUp();
-      await checkpointer.idle();
-      await offload.close();
-      if (db.isOpen) db.close();
-      lock.release();
-    },
+    ...createMaintenance({ writer, queries, group, intake, offload }),
+    close: () => closeParts(parts),
   };
+}
+
+async function closeParts({ path, db, lock, tables, log, intake, group, offload }: Parts): Promise<void> {
+  group.flush();
+  await group.settled();
+  await intake.idle();
+  await offload.close();
+  log.close();
+  try {
+    // The file alone is the store then, and the next start is quick.
+    bringInAll(tables, path);
+  } catch {
+    // A full disk, for one. What is in the log stays there for the next start.
+  }
+  db.close();
+  lock.release();
 }

@@ -1,18 +1,18 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, expect, test } from "vitest";
 import { defaultLimits } from "../../src/base/limits.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import { createDataKeys } from "../../src/ledger/data-keys.ts";
 import { memoryKeyring } from "../../src/ledger/keyring.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
-import { createCheckpointer } from "../../src/store/sqlite-checkpoint.ts";
 import { openWriting } from "../../src/store/sqlite-open.ts";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
 import type { EntryDraft, RowKey, Unit } from "../../src/store/store.ts";
-import { manualClock, settled } from "../support/manual-clock.ts";
+import { manualClock } from "../support/manual-clock.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "limits-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -88,9 +88,9 @@ test("a lock that another program holds on the file is waited for, but not for e
   expect(defaultLimits.storeBusyMs).toBeLessThanOrEqual(1_000);
   const path = join(folder, "busy.db");
   await (await openSqliteStore({ path, clock })).close();
-  const other = openWriting(path, 1, undefined);
+  const other = openWriting(path, 1);
   other.exec("begin immediate");
-  const db = openWriting(path, 20, undefined);
+  const db = openWriting(path, 20);
   expect(() => db.exec("begin immediate")).toThrow(/locked/);
   other.exec("rollback");
   db.exec("begin immediate");
@@ -98,25 +98,39 @@ test("a lock that another program holds on the file is waited for, but not for e
   other.close();
 });
 
-test("the log is moved into the file after `checkpointLogPagesMax` pages, and the writer itself moves at most `checkpointRestPagesMax`", async () => {
-  const { checkpointLogPagesMax: logMax, checkpointRestPagesMax: restMax } = defaultLimits;
-  const run = async (pagesMax: number, rest: number): Promise<{ readonly writes: number; readonly moved: number }> => {
-    let asked = 0;
-    let moved = 0;
-    const db = { prepare: () => ({ get: () => (moved += 1) }) };
-    const offload = { run: async () => ((asked += 1), { pagesInLog: 3_000, pagesMoved: 3_000 - rest }), close: async () => undefined };
-    const checkpointer = createCheckpointer(db as never, offload as never, pagesMax, restMax);
-    let writes = 0;
-    for (; asked === 0 && writes < pagesMax; writes += 1) checkpointer.written(1);
-    expect(asked).toBe(1);
-    await checkpointer.idle();
-    await settled();
-    return { writes, moved };
+test("the commit log is brought into the tables once a file of it holds `storeLogBytesMax`, and its files grow no further", async () => {
+  const { storeLogBytesMax: max } = defaultLimits;
+  const path = join(folder, "log.db");
+  const store = await openSqliteStore({ path, clock });
+  const tables = new DatabaseSync(path);
+  const rowsInTables = (): number => Number(tables.prepare("select count(*) as count from rows").get()?.["count"]);
+  const body = "x".repeat(50_000);
+  const commit = async (count: number): Promise<void> => {
+    for (let index = 0; index < count; index += 1)
+      await store.commit({ operations: [{ op: "put", key: keyOf(`k${index}`), body }], entries: [] });
   };
-  const [whole, half, left] = await Promise.all([run(logMax, restMax), run(logMax / 2, restMax), run(logMax, restMax + 1)]);
-  expect(whole.writes).toBeGreaterThan(logMax / 20);
-  expect(Math.abs(whole.writes / 2 - half.writes)).toBeLessThanOrEqual(1);
-  expect([whole.moved, left.moved]).toEqual([1, 0]);
+  const countIntoFile = Math.floor(max / 50_200);
+  await commit(countIntoFile - 1);
+  expect(rowsInTables()).toBe(0);
+  await commit(countIntoFile * 6);
+  expect(rowsInTables()).toBeGreaterThanOrEqual(countIntoFile);
+  for (const file of [1, 2]) expect(statSync(`${path}-log-${file}`).size).toBeLessThan(max + 60_000);
+  tables.close();
+  await store.close();
+});
+
+test("SQLite's log is moved into the file after `checkpointLogPagesMax` pages", async () => {
+  const { checkpointLogPagesMax: pagesMax, storeLogBytesMax } = defaultLimits;
+  const path = join(folder, "checkpoint.db");
+  const store = await openSqliteStore({ path, clock });
+  const bytesEach = 200_000;
+  const count = Math.ceil((pagesMax * 4_096 * 3) / bytesEach);
+  for (let index = 0; index < count; index += 1) {
+    await store.commit({ operations: [{ op: "put", key: keyOf(`k${index}`), body: "x".repeat(bytesEach) }], entries: [] });
+    if (index % 5 === 0) await store.writers();
+  }
+  expect(statSync(`${path}-wal`).size).toBeLessThan((pagesMax + 100) * 4_096 + storeLogBytesMax * 2);
+  await store.close();
 });
 
 test("a memory store keeps about `memoryEntriesMax` entries, the newest", async () => {
