@@ -178,7 +178,7 @@ export const requirements = [
   { id: "OPS-09", state: "planned", text: "adoption guide in five phases with generated deliverables: catalogue, schema specs, roles, risk matrix, compensation report, security report, validated cost model" },
   { id: "OPS-10", state: "planned", text: "decision guides (function calling, MCP or neither; orchestration; interface, sandbox, planning, memory, async, framework tables) and glossary" },
   { id: "OPS-11", state: "partial", text: "one table of limits with defaults, pinned by a test; deviations from the seeds' values recorded", note: "pinned and documented; deviations from the seeds' values are not recorded" },
-  { id: "OPS-12", state: "partial", text: "library, HTTP, MCP and command line give the same decision, outcome and ledger entry for the same call; trace and conversation id in answer, log and ledger", note: "MCP is not among the faces that are compared; the log line has the trace, not the conversation" },
+  { id: "OPS-12", state: "partial", text: "library, HTTP, MCP and command line give the same decision, outcome and ledger entry for the same call; trace and conversation id in answer, log and ledger", note: "the log line has the trace, not the conversation" },
 ] as const satisfies readonly RequirementRow[];
 
 /** Id of a row. */
