@@ -38,6 +38,8 @@ export function serveStdio(parts: ServeStdioParts): StdioServing {
 class StdioServer {
   readonly #parts: ServeStdioParts;
   readonly #running = new Set<Promise<void>>();
+  /** Subscriptions, which last: reading never waits for them. There are few, by `mcpSubscriptionsMax`. */
+  readonly #lasting = new Set<Promise<void>>();
   readonly #ended = new AbortController();
   #sessionId: string | undefined;
   #stopAnnouncing: () => void = () => undefined;
@@ -54,7 +56,7 @@ class StdioServer {
     }
     this.#ended.abort();
     this.#stopAnnouncing();
-    await Promise.allSettled(this.#running);
+    await Promise.allSettled([...this.#running, ...this.#lasting]);
   }
 
   async #readAll(): Promise<void> {
@@ -79,8 +81,9 @@ class StdioServer {
     // What follows a handshake belongs to its session, so it waits for it.
     if (parsed.value["method"] === "initialize") await work;
     if (parsed.value["method"] === "notifications/initialized") await this.#announce();
-    this.#running.add(work);
-    void work.finally(() => this.#running.delete(work));
+    const among = parsed.value["method"] === "subscriptions/listen" ? this.#lasting : this.#running;
+    among.add(work);
+    void work.finally(() => among.delete(work));
   }
 
   async #answer(message: JsonObject): Promise<void> {

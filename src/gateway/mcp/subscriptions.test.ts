@@ -113,14 +113,14 @@ describe("subscriptions/listen", () => {
 });
 
 describe("over stdio", () => {
-  function client(): {
+  function client(limits = defaultLimits): {
     readonly send: (message: object) => void;
     readonly lines: AsyncIterator<string>;
     readonly end: () => Promise<void>;
   } {
     const [input, output] = [new PassThrough(), new PassThrough()];
     const ids = createIdSource(clock, systemRandom);
-    const { done } = serveStdio({ face: mcp.face, credential: credentials.agent, input, output, limits: defaultLimits, ids });
+    const { done } = serveStdio({ face: mcp.face, credential: credentials.agent, input, output, limits, ids });
     async function* read(): AsyncGenerator<string> {
       let text = "";
       for await (const chunk of output as AsyncIterable<Buffer>) {
@@ -151,6 +151,17 @@ describe("over stdio", () => {
     expect(await next(lines)).toMatchObject({ id: 2 });
     await activate(narrower);
     expect(await next(lines)).toEqual({ jsonrpc: "2.0", method: "notifications/tools/list_changed" });
+    await end();
+  });
+
+  it("subscriptions never keep requests from being read", async () => {
+    const { send, lines, end } = client({ ...defaultLimits, mcpStdioCallsMax: 1 });
+    for (const id of [1, 2]) {
+      send({ jsonrpc: "2.0", id, method: "subscriptions/listen", params: { notifications: {}, _meta: envelope } });
+      expect(await next(lines)).toMatchObject({ method: "notifications/subscriptions/acknowledged" });
+    }
+    send({ jsonrpc: "2.0", id: 3, method: "ping" });
+    expect(await next(lines)).toMatchObject({ id: 3, result: {} });
     await end();
   });
 
