@@ -49,10 +49,10 @@ export function createCarrier(
         const error = toolCallError("SHUTTING_DOWN", "this process is stopping; try again elsewhere or later", { retryAfterMs: 1_000 });
         return answerOf(state, outcomeOf(error));
       }
-      const { load, wheel } = runtime.resilience;
+      const { load } = runtime.resilience;
       const { tenant } = parts.session.principal;
       // Before anything is looked up, and without a trace in the ledger: whoever floods us must not fill that as well.
-      if (load.sheds(tenant, wheel.overdueMs(state.startedMonotonicMs))) return answerOf(state, outcomeOf(overloaded()));
+      if (load.sheds(tenant, state.startedMonotonicMs)) return answerOf(state, outcomeOf(overloaded()));
       const answer = track(state);
       return answer instanceof Promise ? inTime(state, underLoad(load, tenant, answer)) : answer;
     },

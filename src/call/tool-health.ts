@@ -59,7 +59,7 @@ const quietView: GuardView = {
 export function healthReport(parts: { readonly runtime: Runtime; readonly toolSources: ToolSources }): HealthReport {
   const { runtime, toolSources } = parts;
   const { guards, load } = runtime.resilience;
-  const percentMax = runtime.limits.healthFailurePercentMax;
+  const percentMax = runtime.limits.healthFailurePercent;
   const registered = runtime.registry.listVersions(() => true).map((each) => each.tool);
   const downs = new Set(
     toolSources

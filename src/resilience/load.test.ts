@@ -51,12 +51,25 @@ it(verifies("EXEC-11", "a tenant that takes all it can leaves room for another, 
   expect(load.view()).toMatchObject({ running: 20, shedCount: 36 });
 });
 
-it("turns reads away at `readSharePercent`, and everything while the event loop is later than `loopDelayMsMax`", () => {
+it("turns everything away while the event loop is later than `loopDelayMs` again and again, not for once", () => {
+  const load = createLoad(limits);
+  load.noteLag(5_000, 5_000);
+  load.noteLag(300, 5_316);
+  expect(load.sheds("a", 5_316)).toBe(false);
+  load.noteLag(300, 5_632);
+  expect([load.sheds("a", 5_632), load.sheds("a", 5_632 + limits.loopDelayMs), load.sheds("a", 5_633 + limits.loopDelayMs)]).toEqual([
+    true,
+    true,
+    false,
+  ]);
+  for (const atMs of [10_000, 20_000, 30_000]) load.noteLag(300, atMs);
+  expect(load.sheds("a", 30_000)).toBe(false);
+});
+
+it("turns reads away at `readSharePercent`", () => {
   const load = createLoad({ ...limits, readSharePercent: 50 });
   for (let each = 0; each < 9; each += 1) load.enter("a");
   expect(load.shedsRead()).toBe(false);
   load.enter("a");
   expect(load.shedsRead()).toBe(true);
-  expect(load.sheds("b", limits.loopDelayMsMax)).toBe(false);
-  expect(load.sheds("b", limits.loopDelayMsMax + 1)).toBe(true);
 });

@@ -14,8 +14,10 @@ export interface LoadView {
 
 /** The calls that one process has taken on for callers. */
 export interface Load {
-  /** Whether a call of this tenant is turned away now; if so it is counted. `loopDelayMs`: by how much the event loop is late. */
-  sheds(tenant: string, loopDelayMs: number): boolean;
+  /** Whether a call of this tenant is turned away now; if so it is counted. */
+  sheds(tenant: string, nowMonotonicMs: number): boolean;
+  /** A tick of the event loop came `lagMs` late. */
+  noteLag(lagMs: number, nowMonotonicMs: number): void;
   /** Whether reads are turned away, so that what is left serves calls that act. */
   shedsRead(): boolean;
   enter(tenant: string): void;
@@ -23,12 +25,19 @@ export interface Load {
   view(): LoadView;
 }
 
+// Once late is a handler that blocked, or a machine that slept; so often in a row is too much work.
+const lateTicksMin = 3;
+/** Generous time between two ticks that come in time. */
+const tickMs = 50;
+
 /** A process that has taken on nothing. */
 export function createLoad(limits: Limits): Load {
-  const { callsRunningMax, tenantSharePercent, readSharePercent, loopDelayMsMax } = limits;
+  const { callsRunningMax, tenantSharePercent, readSharePercent, loopDelayMs } = limits;
   const tenants = new Map<string, number>();
   let running = 0;
   let shedCount = 0;
+  let lateTicks = 0;
+  let lateAtMs = Number.NEGATIVE_INFINITY;
 
   /** Below half there is room for everybody; beyond it those who are here share what may be shared. */
   function isBeyondShare(tenant: string): boolean {
@@ -38,10 +47,17 @@ export function createLoad(limits: Limits): Load {
   }
 
   return {
-    sheds(tenant, loopDelayMs) {
-      const isOver = running >= callsRunningMax || loopDelayMs > loopDelayMsMax || isBeyondShare(tenant);
+    sheds(tenant, nowMs) {
+      const isLate = lateTicks >= lateTicksMin && nowMs - lateAtMs <= loopDelayMs;
+      const isOver = running >= callsRunningMax || isLate || isBeyondShare(tenant);
       if (isOver) shedCount += 1;
       return isOver;
+    },
+    noteLag(lagMs, nowMs) {
+      if (lagMs <= loopDelayMs) return;
+      // Ticks that come late one after the other lie no further apart than each was late.
+      lateTicks = nowMs - lateAtMs <= lagMs + tickMs ? lateTicks + 1 : 1;
+      lateAtMs = nowMs;
     },
     shedsRead() {
       const isOver = running * 100 >= callsRunningMax * readSharePercent;

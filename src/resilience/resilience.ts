@@ -37,7 +37,14 @@ export function createResilience(parts: {
 }): Resilience {
   const { clock, random, limits } = parts;
   const loopWatch = createLoopWatch(limits, parts.onLoopBlocked ?? (() => {}));
-  const wheel = createDeadlineWheel({ clock, onLag: (lagMs) => loopWatch.noteLag(lagMs) });
+  const load = createLoad(limits);
+  const wheel = createDeadlineWheel({
+    clock,
+    onLag: (lagMs) => {
+      loopWatch.noteLag(lagMs);
+      load.noteLag(lagMs, clock.monotonic());
+    },
+  });
   // By the definition itself, so that budgets of removed versions go with them.
   const budgets = new WeakMap<Tool, RetryBudget>();
   return {
@@ -47,7 +54,7 @@ export function createResilience(parts: {
     wheel,
     loopWatch,
     guards: createGuards({ clock, limits, breakers: parts.breakers ?? createLocalBreakers(), sources: parts.sources }),
-    load: createLoad(limits),
+    load,
     retryBudget(tool) {
       let budget = budgets.get(tool);
       if (budget === undefined) {

@@ -56,7 +56,7 @@ test(
 );
 
 test(
-  verifies("REG-06", "a tool is healthy, degraded beyond `healthFailurePercentMax`, open, and healthy again after a good probe"),
+  verifies("REG-06", "a tool is healthy, degraded beyond `healthFailurePercent`, open, and healthy again after a good probe"),
   async () => {
     let isDown = false;
     const shaky = tool({
