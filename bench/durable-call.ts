@@ -18,11 +18,12 @@ export interface DurableBox {
 /** Opens it with a session for each caller. `watch` may look at every unit that is committed. */
 export async function openDurableBox(path: string, sessionsCount: number, watch?: (unit: Unit) => void): Promise<DurableBox> {
   const store = await openSqliteStore({ path, clock: systemClock });
-  const box = await createSignalbox({
-    ...standardOptions(standardTool("irreversible")),
-    store: watch === undefined ? store : watched(store, watch),
-    keys: `${path}.keys`,
-  });
+  return openDurableBoxOn(watch === undefined ? store : watched(store, watch), `${path}.keys`, sessionsCount);
+}
+
+/** Opens it on a store that is open, with its keys in a file. The box closes the store. */
+export async function openDurableBoxOn(store: Store, keys: string, sessionsCount: number): Promise<DurableBox> {
+  const box = await createSignalbox({ ...standardOptions(standardTool("irreversible")), store, keys });
   const sessions: BoxSession[] = [];
   for (let index = 0; index < sessionsCount; index += 1) sessions.push(await box.session(caller));
   return {

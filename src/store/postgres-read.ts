@@ -23,11 +23,19 @@ const entryColumns = "writer, epoch, seq, tenant, kind, at_ms, call_id, session_
 const denseKinds: ReadonlySet<string> = new Set(["call-intended", "call-settled"]);
 
 const keysGiven = "unnest($1::text[], $2::text[], $3::text[]) with ordinality as u(space, tenant, key, place)";
+// `offset 0` keeps the look-up a look-up: without it the planner may join the keys with the whole table while its statistics say that it is small.
 const oneByKey = (table: string, columns: string): string =>
   `select u.place, ${columns} from ${keysGiven}
-    cross join lateral (select * from signalbox.${table} t where t.space = u.space and t.tenant = u.tenant and t.key = u.key) r`;
+    cross join lateral (select * from signalbox.${table} t where t.space = u.space and t.tenant = u.tenant and t.key = u.key offset 0) r`;
 const rowsByKey = oneByKey("rows", "r.space, r.tenant, r.key, r.version, r.body, r.due_ms");
 const valuesByKey = oneByKey("counters", "r.value");
+/** A few keys are asked for one by one: such a statement is planned once, while one with arrays is planned anew for every read. */
+const fewKeysMax = 4;
+const fewRows = Array.from({ length: fewKeysMax }, (_, index) => {
+  const one = (at: number): string =>
+    `select ${at + 1}::bigint, ${rowColumns} from signalbox.rows where space = $${at * 3 + 1} and tenant = $${at * 3 + 2} and key = $${at * 3 + 3}`;
+  return Array.from({ length: index + 1 }, (__, at) => one(at)).join(" union all ");
+});
 const dueRows = `select ${rowColumns} from signalbox.rows where space = $1 and due_ms is not null and due_ms <= $2 order by due_ms, tenant, key limit $3`;
 const batchRows = `select writer, epoch, seq, batch_count, batch_root, batch_previous, batch_head from signalbox.entries
   where epoch = $1 and writer = $2 and seq > $3 and batch_count is not null and seq - batch_count + 1 > $3 order by seq limit $4`;
@@ -40,8 +48,12 @@ export function postgresQueries(target: Queryable): PostgresQueries {
     async rows(keys) {
       const found: (Row | undefined)[] = keys.map(() => undefined);
       if (keys.length === 0) return found;
-      for (const [place, ...columns] of await target.query(rowsByKey, keyArrays(asItems(keys)), "signalbox-rows"))
-        found[(place as number) - 1] = toRow(columns);
+      const few = fewRows[keys.length - 1];
+      const answer =
+        few === undefined
+          ? target.query(rowsByKey, keyArrays(asItems(keys)), "signalbox-rows")
+          : target.query(few, keys.flatMap(storedKey), `signalbox-rows-${keys.length}`);
+      for (const [place, ...columns] of await answer) found[(place as number) - 1] = toRow(columns);
       return found;
     },
     async values(keys) {
@@ -125,6 +137,10 @@ function entriesSql(query: EntryQuery): Query {
   const condition = terms.length === 0 ? "" : `where ${terms.join(" and ")}`;
   const order = (query.newestFirst === true ? ["epoch desc", "writer desc", "seq desc"] : ["epoch", "writer", "seq"]).join(", ");
   return { sql: `select ${entryColumns} from signalbox.entries ${condition} order by ${order} limit $${values.push(query.limit)}`, values };
+}
+
+function storedKey({ space, tenant, key }: RowKey): readonly string[] {
+  return [storedText(space), storedText(tenant), storedText(key)];
 }
 
 function asItems(keys: readonly RowKey[]): readonly { readonly key: RowKey }[] {

@@ -19,7 +19,8 @@ const tables = `
   create table signalbox.entries(
     writer text collate "C" not null, epoch bigint not null, seq bigint not null, tenant text collate "C" not null, kind text collate "C" not null,
     at_ms bigint not null, call_id text collate "C", session_id text collate "C", run_id text collate "C", text text not null, sealed bytea,
-    batch_count bigint, batch_root text, batch_previous text, batch_head text, primary key(epoch, writer, seq));
+    batch_count bigint, batch_root text, batch_previous text, batch_head text, primary key(epoch, writer, seq))
+    with (toast_tuple_target = 8160);
   alter table signalbox.entries alter column sealed set storage external;
   create index entries_call on signalbox.entries(call_id) where call_id is not null;
   create index entries_session on signalbox.entries(session_id) where session_id is not null;

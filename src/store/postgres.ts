@@ -19,6 +19,7 @@ import { postgresMaintenance } from "./postgres-maintenance.ts";
 import { patient, postgresQueries } from "./postgres-read.ts";
 import type { PostgresRestoreRecord } from "./postgres-restore.ts";
 import { migratePostgres, readPostgresMeta } from "./postgres-schema.ts";
+import { sharedReads } from "./shared-reads.ts";
 import type { CommitResult, Store, Unit } from "./store.ts";
 
 /** What a PostgreSQL store needs. */
@@ -133,7 +134,7 @@ function assemble(parts: Parts): PostgresStore {
     get writer() {
       return link.lease?.writer;
     },
-    read: whenLive(queries.rows),
+    read: whenLive(sharedReads(queries.rows, address.limits.groupUnitsMax)),
     scan: whenLive(queries.scan),
     due: whenLive(queries.due),
     counters: whenLive(queries.values),
