@@ -1,9 +1,9 @@
-/** One measured row. `bar` is what ships, from the performance budget; `ok` whether the row holds it. */
+/** One measured row. `bar` is what ships, from the performance budget, `null` where none is set; `ok` whether the row holds it. */
 export interface Row {
   readonly id: string;
   readonly value: number;
   readonly unit: string;
-  readonly bar: number;
+  readonly bar: number | null;
   readonly ok: boolean;
   /** Absolute figures behind the ratio, for people. */
   readonly about: string;
@@ -25,11 +25,16 @@ export function atLeast(id: string, value: number, unit: string, bar: number, ab
   return { id, value: round(value), unit, bar, ok: value >= bar, about };
 }
 
+/** A row that only tells a figure. */
+export function told(id: string, value: number, unit: string, about: string): Row {
+  return { id, value: round(value), unit, bar: null, ok: true, about };
+}
+
 function round(value: number): number {
   return Math.round(value * 1_000) / 1_000;
 }
 
-/** Hands the rows to `bench.ts`, which started this process. */
+/** Hands the rows to the benchmark, which started this process. */
 export function print(measured: Measured): void {
   process.stdout.write(`${JSON.stringify(measured)}\n`);
 }
