@@ -16,14 +16,19 @@ export interface DurableBox {
 }
 
 /** Opens it with a session for each caller. `watch` may look at every unit that is committed. */
-export async function openDurableBox(path: string, sessionsCount: number, watch?: (unit: Unit) => void): Promise<DurableBox> {
+export async function openDurableBox(
+  path: string,
+  sessionsCount: number,
+  watch?: (unit: Unit) => void,
+  run?: () => unknown,
+): Promise<DurableBox> {
   const store = await openSqliteStore({ path, clock: systemClock });
-  return openDurableBoxOn(watch === undefined ? store : watched(store, watch), `${path}.keys`, sessionsCount);
+  return openDurableBoxOn(watch === undefined ? store : watched(store, watch), `${path}.keys`, sessionsCount, run);
 }
 
-/** Opens it on a store that is open, with its keys in a file. The box closes the store. */
-export async function openDurableBoxOn(store: Store, keys: string, sessionsCount: number): Promise<DurableBox> {
-  const box = await createSignalbox({ ...standardOptions(standardTool("irreversible")), store, keys });
+/** Opens it on a store that is open, with its keys in a file. The box closes the store. `run` answers instead of the standard result. */
+export async function openDurableBoxOn(store: Store, keys: string, sessionsCount: number, run?: () => unknown): Promise<DurableBox> {
+  const box = await createSignalbox({ ...standardOptions(standardTool("irreversible", run)), store, keys });
   const sessions: BoxSession[] = [];
   for (let index = 0; index < sessionsCount; index += 1) sessions.push(await box.session(caller));
   return {

@@ -42,7 +42,11 @@ const frameworks = ["ai-sdk", "openai-agents", "langchain", "mastra"];
 installPeers();
 await runBenchmark({
   command: "node bench/peers/bench.ts",
-  files: [rows("turn", [...each("turn-ratio", frameworks), ...each("turn-ratio-durable", frameworks)])],
+  files: [
+    rows("turn", [...each("turn-ratio", frameworks), ...each("turn-ratio-durable", frameworks)]),
+    rows("durable", ["durable-ratio/dbos", "durable-ratio/restate"]),
+    rows("hop", each("hop-ratio", ["direct", "signalbox-sqlite", "sdk-gateway", "mcp-proxy", "supergateway"])),
+  ],
   notMeasured: ["what the peers do besides; other machines; anything over a network"],
   versions: peerVersions(),
   fileMsMax: 900_000,

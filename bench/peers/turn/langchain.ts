@@ -47,5 +47,6 @@ const agent = createAgent({ model: new ScriptedModel(), tools: [refund] });
 serveTurns(async (index, hasCall) => {
   asked = { index, hasCall };
   const { messages } = await agent.invoke({ messages: [{ role: "user", content: question }] });
-  return String(messages.at(-1)?.content);
+  const words = messages.at(-1)?.content;
+  return typeof words === "string" ? words : "";
 });
