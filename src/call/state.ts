@@ -32,7 +32,8 @@ export function newState(parts: StateParts): CallState {
   return new TravellingCall(parts);
 }
 
-const noFacts: CallState["facts"] = Object.freeze({});
+/** The facts of a call for which none were looked up. */
+export const noFacts: CallState["facts"] = Object.freeze({});
 const noRepairs: CallState["repairs"] = Object.freeze([]);
 const noArguments: CallState["args"] = Object.freeze({});
 

@@ -71,13 +71,14 @@ export function toDecoded(reading: Reading, names: NameMap, limits: Limits): Dec
   const { items } = reading;
   const taken = new Set<string>();
   if (items.length > 1) for (const item of items) if (isId(item.id)) taken.add(item.id);
-  const seen = new Set<string>();
+  // One call alone repeats none.
+  const seen = items.length > 1 ? new Set<string>() : undefined;
   const problems = [...reading.problems];
   const calls = items.map((item, index): ToolCall => {
     const hasProviderId = isId(item.id);
     const id = hasProviderId ? (item.id as string) : mintId(index, taken);
-    const isDuplicate = items.length > 1 && seen.has(id);
-    if (items.length > 1) seen.add(id);
+    const isDuplicate = seen?.has(id) === true;
+    seen?.add(id);
     const providerName = typeof item.name === "string" ? item.name : "";
     const isCutOff = item.isIncomplete === true || (reading.stop === "truncated" && reading.isLastItemLast && index === items.length - 1);
     const refusal = refusalOf({ item, id, index, isDuplicate, limits });

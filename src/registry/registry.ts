@@ -102,6 +102,10 @@ class ToolRegistry implements Registry {
 
   resolve(asked: string, isVisible: Visibility): Resolution {
     const { entries, range } = look(this.byName, asked.slice(0, this.limits.toolNameCharsMax));
+    const [only] = entries;
+    // Most tools have one version, and no range to choose by.
+    if (entries.length === 1 && only !== undefined && range === undefined && isVisible(only.registered.tool))
+      return { kind: "found", registered: only.registered };
     const visible = entries.filter((entry) => isVisible(entry.registered.tool));
     const held = range === undefined ? visible : visible.filter((entry) => rangeHolds(range, entry.registered.tool.version) === true);
     const found = newest(held);
