@@ -226,7 +226,8 @@ async function expectPrefix(path: string, unitCount: number): Promise<void> {
     ofFirst: (await from.entries({ callId: "call-0", limit: 9 })).length,
   });
   const expected = {
-    rows: Array.from({ length: unitCount }, (_, index) => String(index)),
+    // In the order of their keys.
+    rows: Array.from({ length: unitCount }, (_, index) => String(index)).toSorted((left, right) => (left < right ? -1 : 1)),
     due: unitCount,
     count: [unitCount],
     last: unitCount,
