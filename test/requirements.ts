@@ -63,7 +63,7 @@ export const requirements = [
   { id: "AUTH-08", state: "done", text: "illicit chaining: separation-of-data classes; the combining read is stopped before it happens and goes to a person, denied when unattended" },
   { id: "AUTH-09", state: "planned", text: "provenance of every consequential argument, grounding rules also for reads, invented ids reported; flow rules R1–R6; explanation without oracle" },
   { id: "AUTH-10", state: "partial", text: "allowed domains, blocked actions (globs), wall time, call, token and money limits per session, exact at 100 parallel calls over several processes", note: "tokens are not counted, and several processes on one store are not yet tested" },
-  { id: "AUTH-11", state: "partial", text: "external decision points: AuthZEN / OPA over HTTP, Cedar in-process; fail closed", note: "the port, AuthZEN and OPA for the library; the configuration file does not name them yet, and there is no adapter for Cedar" },
+  { id: "AUTH-11", state: "partial", text: "external decision points: AuthZEN / OPA over HTTP, Cedar in-process; fail closed", note: "AuthZEN, OPA and your own; there is no adapter for Cedar yet" },
   { id: "AUTH-12", state: "partial", text: "policy lint, tests, explain, simulate over recorded traffic; hot reload keeps the last good", note: "no simulation over recorded traffic" },
   { id: "AUTH-13", state: "done", text: "sequence rules over time (count, sum and order of earlier calls in a window, e.g. payments per hour)" },
   { id: "AUTH-14", state: "done", text: "list filtering: a user sees only tools they may call" },

@@ -1,3 +1,4 @@
+import { httpDecisionPoint } from "../connectors/http-point.ts";
 import { pathToFileURL } from "node:url";
 import type { Clock } from "../base/clock.ts";
 import { systemEnvironment, type Environment } from "../base/environment.ts";
@@ -20,6 +21,7 @@ export async function optionsFromConfig(
   return {
     tools: [...httpTools(config, clock), ...(await moduleTools(config.modules))],
     sources: mcpSources(config, clock, environment),
+    decisionPoints: config.decisionPoints.map((point) => httpDecisionPoint(point, config.limits)),
     upstreams: config.upstreams,
     policy: config.policyRaw,
     store: storeOf(config.store),

@@ -1,5 +1,6 @@
 import { defaultLimits } from "../base/limits.ts";
 import { describe, expect, test } from "vitest";
+import { verifies } from "../../test/verifies.ts";
 import { configTemplate } from "./template.ts";
 import { loadConfig, type LoadedConfig } from "./load.ts";
 import { renderProblems } from "./problem.ts";
@@ -56,6 +57,20 @@ describe("loading the configuration", () => {
     ]);
   });
 
+  test(verifies("AUTH-11", "reads decision points, and names one whose address may not be asked"), async () => {
+    const point = (rest: string): string =>
+      `${minimal}decisionPoints:\n  corp: { protocol: authzen, url: 'http://127.0.0.1:9/x'${rest} }\n`;
+    expect(await load(point(", allowPrivate: ['127.0.0.1:9'], auth: 'secret://env/PDP', on: [shop.*], cacheMs: 50"))).toMatchObject({
+      config: {
+        decisionPoints: [
+          { name: "corp", protocol: "authzen", allowPrivate: ["127.0.0.1:9"], secret: "secret://env/PDP", on: ["shop.*"], cacheMs: 50 },
+        ],
+      },
+    });
+    expect(places(await load(point("")))).toEqual([expect.stringMatching(/^4:31 this address cannot be asked: .*TLS.* \| use https/)]);
+    expect(places(await load(point(", auth: 'hunter2'")))).toEqual([expect.stringMatching(/a secret stands here by value/)]);
+  });
+
   test("reads what `init` writes without a problem", async () => {
     const loaded = await load(configTemplate);
     expect(places(loaded)).toEqual([]);
@@ -96,7 +111,7 @@ policy:
     expect(places(loaded)).toMatchInlineSnapshot(`
       [
         "2:8 this is not the address of a PostgreSQL database | write \`postgres://user@host:5432/database\`",
-        "3:1 unknown member \`listn\` (nearest: \`listen\`) | known here: \`version\`, \`store\`, \`listen\`, \`hosts\`, \`keys\`, \`credentials\`, \`sources\`, \`upstreams\`, \`mcp\`, \`tools\`, \`policy\`, \`limits\`, \`readOnly\`, \`anchors\`",
+        "3:1 unknown member \`listn\` (nearest: \`listen\`) | known here: \`version\`, \`store\`, \`listen\`, \`hosts\`, \`keys\`, \`credentials\`, \`sources\`, \`decisionPoints\`, \`upstreams\`, \`mcp\`, \`tools\`, \`policy\`, \`limits\`, \`readOnly\`, \`anchors\`",
         "5:20 a secret stands here by value | write \`secret://env/NAME\` or \`secret://file/path\`; the file itself holds no secret",
         "5:71 a credential that calls may not approve | make a second credential with \`approves:\` for the person who answers",
         "6:3 this credential may do nothing | give it \`actsFor: [role]\`, \`approves: [group]\` or \`administers: true\`",

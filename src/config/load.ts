@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { defaultLimits, limitTable, resolveLimits, type Limits, type LimitRow } from "../base/limits.ts";
+import { decisionPointShape, readDecisionPoints } from "./decision-point.ts";
 import type { JsonObject } from "../domain/json.ts";
 import { emptyPolicy, type PolicyDocument } from "../policy/document.ts";
 import { policySchema } from "../policy/policy-schema.ts";
@@ -120,6 +121,9 @@ function configShape(resolvePath: (path: string) => string) {
       keys: optional(path("Key file of the installation, made if absent. Default: the path of the sqlite store with `.keys` added.")),
       credentials: optional(mapOf(credentialShape, name)),
       sources: optional(mapOf(sourceShape, name)),
+      decisionPoints: optional(
+        about("What decides besides the policy, outside of it. Each can only deny; unreachable denies.", mapOf(decisionPointShape, name)),
+      ),
       upstreams: optional(
         about("By source: when it is left alone, and how many calls it takes at once. Default: the limits.", mapOf(protectionShape, name)),
       ),
@@ -297,6 +301,7 @@ function assemble(settings: Settings, parts: AssemblyParts): Config | undefined 
         : resolvePath(settings.keys),
     credentials,
     sources,
+    decisionPoints: readDecisionPoints(settings.decisionPoints ?? [], report.at("decisionPoints")),
     upstreams: readUpstreams(settings, report.at("upstreams")),
     mcpSources,
     mcpUsers,

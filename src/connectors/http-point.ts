@@ -29,17 +29,21 @@ export interface HttpPointOptions {
   readonly cacheMs?: number;
 }
 
+/** Why a decision point may not be asked where its options say; undefined when it may. */
+export function httpPointProblem(options: HttpPointOptions): string | undefined {
+  return URL.canParse(options.url) ? refuseUrl(new URL(options.url), egressOfPoint(options)) : "it is no URL";
+}
+
+function egressOfPoint({ url, allowPrivate }: HttpPointOptions): EgressPolicy {
+  return egressOf({ method: "POST", url, ...(allowPrivate !== undefined && { allowPrivate }) });
+}
+
 /** A decision point over HTTP. Throws `CONFIG_INVALID` where the address may not be asked. */
 export function httpDecisionPoint(options: HttpPointOptions, limits: Limits = defaultLimits): DecisionPoint {
-  const egress = egressOf({
-    method: "POST",
-    url: options.url,
-    ...(options.allowPrivate !== undefined && { allowPrivate: options.allowPrivate }),
-  });
-  const refusal = URL.canParse(options.url) ? refuseUrl(new URL(options.url), egress) : "it is no URL";
+  const refusal = httpPointProblem(options);
   if (refusal !== undefined)
     throw toolCallError("CONFIG_INVALID", `the decision point \`${options.name}\` cannot be asked at \`${options.url}\`: ${refusal}`);
-  return new HttpPoint(options, egress, limits);
+  return new HttpPoint(options, egressOfPoint(options), limits);
 }
 
 class HttpPoint implements DecisionPoint {
