@@ -67,8 +67,10 @@ describe("loading the configuration", () => {
         ],
       },
     });
-    expect(places(await load(point("")))).toEqual([expect.stringMatching(/^4:31 this address cannot be asked: .*TLS.* \| use https/)]);
-    expect(places(await load(point(", auth: 'hunter2'")))).toEqual([expect.stringMatching(/a secret stands here by value/)]);
+    expect(places(await load(point("")))).toEqual([expect.stringMatching(/^4:35 this address cannot be asked: .*TLS.* \| use https/)]);
+    expect(places(await load(point(", allowPrivate: ['127.0.0.1:9'], auth: 'hunter2'")))).toEqual([
+      expect.stringMatching(/a secret stands here by value/),
+    ]);
   });
 
   test("reads what `init` writes without a problem", async () => {
