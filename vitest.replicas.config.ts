@@ -8,7 +8,7 @@ export default defineConfig({
     globals: false,
     pool: "forks",
     maxWorkers: 1,
-    testTimeout: 240_000,
+    testTimeout: 420_000,
     hookTimeout: 180_000,
   },
 });

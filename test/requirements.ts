@@ -76,7 +76,7 @@ export const requirements = [
   // EXEC: reliable execution
   { id: "EXEC-01", state: "done", text: "attempt timeout and absolute deadline per call, per-tool override; progress resets only the idle timer, never the deadline" },
   { id: "EXEC-02", state: "done", text: "retryable / permanent / unexpected classification; exponential backoff with full jitter; Retry-After honoured; retry budget" },
-  { id: "EXEC-03", state: "partial", text: "circuit breaker, bulkhead, rate limit per tool and upstream; shared between replicas on Postgres alone and on Redis, seen by all within a stated time", note: "all of it works in one process; nothing is shared between replicas yet" },
+  { id: "EXEC-03", state: "partial", text: "circuit breaker, bulkhead, rate limit per tool and upstream; shared between replicas on Postgres alone and on Redis, seen by all within a stated time", note: "rates and breakers are shared between replicas on Postgres within a second (bulkheads count per process); nothing is shared over Redis" },
   { id: "EXEC-04", state: "partial", text: "fallback: cached value, default, other tool, or a graceful \"not available\"; marked in result, trace and answer check; only when the effect is none", note: "value, other tool and a graceful refusal; no cached value" },
   { id: "EXEC-05", state: "partial", text: "hedged reads and speculative branches: losers run reads or sandboxed tools only and leave no effect", note: "hedged reads are done; there are no speculative branches yet" },
   { id: "EXEC-06", state: "done", text: "idempotency keys end to end (stored outcome, in-flight join, header or argument to upstream, refusal on reuse with other arguments)" },

@@ -12,7 +12,11 @@ import { openVault } from "../ledger/vault.ts";
 import { createRedactor } from "../redaction/redact.ts";
 import { createRegistry } from "../registry/registry.ts";
 import { createReadCache } from "../resilience/read-cache.ts";
+import type { LoopBlocked } from "../resilience/loop-watch.ts";
 import { createResilience } from "../resilience/resilience.ts";
+import { createSharedBreakers, type SharedBreakers } from "../resilience/shared-breakers.ts";
+import { isShared } from "../store/shared.ts";
+import type { Store } from "../store/store.ts";
 import { createArgumentValidator } from "../schema/validate.ts";
 import { createSecretResolver } from "../secrets/resolver.ts";
 import { readSecretFile } from "../secrets/secret-file.ts";
@@ -68,6 +72,7 @@ interface Knot {
   desk?: ApprovalDesk;
   recovery?: Recovery;
   elsewhere?: Elsewhere;
+  breakers?: SharedBreakers | undefined;
 }
 
 /** Puts a box together, in the order in which its parts need each other. */
@@ -92,7 +97,7 @@ export async function assemble(options: SignalboxOptions): Promise<Assembly> {
     trouble: ground.trouble,
   });
   await startPolicy(runtime, options.policy);
-  const pulse = startPulse(runtime, { principals: runtime.throttle, tools: runtime.toolRates });
+  const pulse = startPulse(runtime, { principals: runtime.throttle, tools: runtime.toolRates }, knot.breakers);
   const upkeep = startUpkeep(runtime, desk, recovery);
 
   async function close(): Promise<void> {
@@ -160,8 +165,8 @@ async function createRuntime(
       random,
       limits,
       sources: options.upstreams,
-      onLoopBlocked: ({ tools, blockedMs }) =>
-        trouble({ kind: "handler", where: tools.join(", "), note: `held the event loop for ${Math.round(blockedMs)} ms` }),
+      breakers: (knot.breakers = breakersOn(rawStore, clock)),
+      onLoopBlocked: tellOfLoop(trouble),
     }),
     policy,
     running: new Map(),
@@ -194,6 +199,29 @@ async function createRuntime(
     reportFault,
   };
   return { runtime, keyring, checkpointer };
+}
+
+function tellOfLoop(trouble: Ground["trouble"]): (blocked: LoopBlocked) => void {
+  return ({ tools, blockedMs }) =>
+    trouble({ kind: "handler", where: tools.join(", "), note: `held the event loop for ${Math.round(blockedMs)} ms` });
+}
+
+/** Breakers that the processes on one store keep together; undefined where nobody shares it. */
+function breakersOn(store: Store, clock: Clock): SharedBreakers | undefined {
+  if (!isShared(store)) return undefined;
+  return createSharedBreakers({
+    clock,
+    async claim(name, forMs) {
+      const put = {
+        op: "put",
+        key: { space: "probe", tenant: "", key: name },
+        body: null,
+        expect: "absent",
+        dueMs: clock.now() + forMs,
+      } as const;
+      return (await store.commit({ operations: [put], entries: [], wait: "claimed" })).kind === "committed";
+    },
+  });
 }
 
 /** Secrets in and out: references are resolved late, and whatever was resolved is redacted from everything that leaves. */

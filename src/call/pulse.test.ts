@@ -7,7 +7,9 @@ import { verifies } from "../../test/verifies.ts";
 import { defaultLimits } from "../base/limits.ts";
 import { createThrottle } from "../budget/throttle.ts";
 import { createToolRates } from "../budget/tool-rates.ts";
+import type { RegisteredTool } from "../domain/tool.ts";
 import { tool } from "../registry/define.ts";
+import { ToolFailure } from "../resilience/tool-failure.ts";
 import type { Trouble } from "./options.ts";
 
 const read = { tool: "order.get", arguments: { orderId: "A-1" } };
@@ -48,6 +50,47 @@ test(verifies("EXEC-03", "the rate of a tool is one rate for all processes"), as
   await shared.clock.advance(60_000);
   expect((await second.turn.call(call)).outcome.kind).toBe("completed");
 });
+
+test(
+  verifies(
+    "EXEC-03",
+    "a tool that one process found down is left alone by the others within a second, and used again when one has probed it",
+  ),
+  async () => {
+    let isDown = true;
+    const asked: string[] = [];
+    const upstream = (process: string): RegisteredTool =>
+      tool({
+        name: "order.track",
+        tier: "read",
+        source: "carrier",
+        breaker: { failures: 2, openMs: 10_000, probes: 1 },
+        retry: { attempts: 1 },
+        description: "Where a parcel is. Not for orders.",
+        input: z.object({}),
+        run: () => {
+          asked.push(process);
+          if (isDown) throw new ToolFailure({ kind: "unavailable", message: "it is down", effect: "none" });
+          return "here";
+        },
+      });
+    const shared = world();
+    const first = await shopBox({ ...shared, tools: [upstream("first")] });
+    const second = await shopBox({ ...shared, tools: [upstream("second")] });
+    const call = { tool: "order.track", arguments: {} };
+    for (let count = 0; count < 2; count += 1) await first.turn.call(call);
+    await shared.clock.advance(seenMs);
+    expect(codeOf(await second.turn.call(call))).toBe("TOOL_UNAVAILABLE");
+    expect(asked).toEqual(["first", "first"]);
+
+    isDown = false;
+    await shared.clock.advance(10_000);
+    expect((await second.turn.call(call)).outcome.kind).toBe("completed");
+    await shared.clock.advance(seenMs);
+    expect((await first.turn.call(call)).outcome.kind).toBe("completed");
+    expect(asked).toEqual(["first", "first", "second", "first"]);
+  },
+);
 
 test(verifies("EXEC-03", "processes that tell each other admit no more than burst and refill, and what came between two pulses"), () => {
   fc.assert(
@@ -100,7 +143,7 @@ test("a process tells of no more than `pulseKeysMax` keys, and reads no more tha
   await other.turn().call(read);
   await shared.clock.advance(defaultLimits.pulseMs);
   const [row] = await shared.store.scan({ space: "pulse", tenant: "", limit: 10 });
-  expect(row?.body).toEqual({ principals: { [JSON.stringify(["acme", "bob"])]: 1 }, tools: {} });
+  expect(row?.body).toMatchObject({ rates: { principals: { [JSON.stringify(["acme", "bob"])]: 1 }, tools: {} } });
   // The others are read in the order of their names; a process reads itself among them.
   const second = await shopBox(shared);
   await second.turn.call(read);

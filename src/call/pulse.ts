@@ -1,11 +1,12 @@
 /**
- * What the processes on a shared store tell each other, every `pulseMs` and apart from any call: how much of each rate limit they let through, and which policy
- * is in force. Each process writes one row of its own, so that none waits for another, and reads the others'. So a limit or a policy holds everywhere within
+ * What the processes on a shared store tell each other, every `pulseMs` and apart from any call: how much of each rate limit they let through, which breakers
+ * opened or closed, and which policy is in force. Each process writes one row of its own, so that none waits for another, and reads the others'. So a limit or a policy holds everywhere within
  * two pulses and a round trip, and no call pays for it. The pulse also tells whether the store can be reached.
  */
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Json } from "../domain/json.ts";
 import type { RateExchange } from "../budget/throttle.ts";
+import type { BreakerNews, SharedBreakers } from "../resilience/shared-breakers.ts";
 import { isShared } from "../store/shared.ts";
 import type { Row, RowKey } from "../store/store.ts";
 import { activePolicyKey, takeOverPolicy } from "./policy-in-force.ts";
@@ -26,19 +27,29 @@ export type SharedRates = Readonly<Record<string, RateExchange>>;
 /** What a process has let through since it started, by limit and key. */
 type Totals = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
+/** What a process writes in its row. */
+interface Told {
+  readonly rates?: Totals;
+  readonly breakers?: Readonly<Record<string, BreakerNews>>;
+}
+
 const space = "pulse";
 /** A process that fell silent is forgotten after so many pulses. */
 const silentPulses = 120;
 
 /** Starts it; nothing happens on a store that nobody shares. */
-export function startPulse(runtime: Runtime, rates: SharedRates): Pulse {
-  return isShared(runtime.store) ? new SharedPulse(runtime, rates) : { isWell: true, beat: () => Promise.resolve(), stop: () => undefined };
+export function startPulse(runtime: Runtime, rates: SharedRates, breakers: SharedBreakers | undefined): Pulse {
+  return isShared(runtime.store)
+    ? new SharedPulse(runtime, rates, breakers)
+    : { isWell: true, beat: () => Promise.resolve(), stop: () => undefined };
 }
 
 class SharedPulse implements Pulse {
   readonly #runtime: Runtime;
   readonly #rates: SharedRates;
+  readonly #breakers: SharedBreakers | undefined;
   readonly #own: RowKey;
+  #news: Readonly<Record<string, BreakerNews>> = {};
   /** Own totals. A key that was not used for a while goes; its count then starts anew. */
   readonly #totals = new Map<string, Map<string, { count: number; atMs: number }>>();
   readonly #seen = new Map<string, { readonly totals: Totals; readonly atMs: number }>();
@@ -48,7 +59,8 @@ class SharedPulse implements Pulse {
   #isFirst = true;
   #isStopped = false;
 
-  constructor(runtime: Runtime, rates: SharedRates) {
+  constructor(runtime: Runtime, rates: SharedRates, breakers: SharedBreakers | undefined) {
+    this.#breakers = breakers;
     this.#runtime = runtime;
     this.#rates = rates;
     this.#wellAtMs = runtime.clock.monotonic();
@@ -86,16 +98,23 @@ class SharedPulse implements Pulse {
 
   async #tell(): Promise<void> {
     const { clock, store, limits } = this.#runtime;
-    if (!this.#count(clock)) return;
-    const body: Record<string, Record<string, number>> = {};
+    const isCounted = this.#count(clock);
+    const news = this.#breakers?.news();
+    if (!isCounted && news === undefined) return;
+    this.#news = news ?? this.#news;
+    const rates: Record<string, Record<string, number>> = {};
     let room = limits.pulseKeysMax;
     for (const [name, keys] of this.#totals) {
       const told = [...keys].slice(-room);
       room -= told.length;
-      body[name] = Object.fromEntries(told.map(([key, { count }]) => [key, count]));
+      rates[name] = Object.fromEntries(told.map(([key, { count }]) => [key, count]));
     }
     const dueMs = clock.now() + silentPulses * limits.pulseMs;
-    await store.commit({ operations: [{ op: "put", key: this.#own, body: body as Json, dueMs }], entries: [], wait: "claimed" });
+    await store.commit({
+      operations: [{ op: "put", key: this.#own, body: { rates, breakers: this.#news } as unknown as Json, dueMs }],
+      entries: [],
+      wait: "claimed",
+    });
   }
 
   /** Adds what was let through since the last time, the latest used last; false where there was nothing. */
@@ -132,7 +151,8 @@ class SharedPulse implements Pulse {
   }
 
   #hear({ key: process, body }: Row, nowMs: number): void {
-    const totals = body as unknown as Totals;
+    const { rates: totals = {}, breakers = {} } = body as unknown as Told;
+    this.#breakers?.hear(breakers);
     const before = this.#seen.get(process)?.totals ?? (this.#isFirst ? totals : {});
     this.#seen.set(process, { totals, atMs: nowMs });
     for (const [name, rate] of Object.entries(this.#rates)) {

@@ -70,12 +70,19 @@ const closedView: BreakerView = { state: "closed", failureCount: 0, retryAfterMs
 /** When somebody else's probe is under way, nobody knows how long that takes. */
 const probeWaitMs = 1_000;
 
+/** Breakers that can be told what somebody else found out. */
+export interface SettableBreakers extends Breakers {
+  /** Open until a time, and half-open from then on. */
+  open(key: string, untilMonotonicMs: number): void;
+  close(key: string): void;
+}
+
 /** Breakers in the memory of one process. One that is closed and has no failure takes no room. */
-export function createLocalBreakers(): Breakers {
+export function createLocalBreakers(): SettableBreakers {
   return new LocalBreakers();
 }
 
-class LocalBreakers implements Breakers {
+class LocalBreakers implements SettableBreakers {
   readonly #breakers = new Map<string, Breaker>();
   #lastPeriod = 0;
 
@@ -128,6 +135,16 @@ class LocalBreakers implements Breakers {
     if (breaker.openUntilMs === 0) return { state: "closed", failureCount: breaker.failureCount, retryAfterMs: 0 };
     const retryAfterMs = Math.max(0, Math.ceil(breaker.openUntilMs - nowMs));
     return { state: retryAfterMs > 0 ? "open" : "half-open", failureCount: breaker.failureCount, retryAfterMs };
+  }
+
+  open(key: string, untilMonotonicMs: number): void {
+    // 0 would be a closed one.
+    const openUntilMs = untilMonotonicMs === 0 ? 1 : untilMonotonicMs;
+    this.#breakers.set(key, { failureCount: 0, openUntilMs, period: 0, probesOut: 0, probesGood: 0 });
+  }
+
+  close(key: string): void {
+    this.#breakers.delete(key);
   }
 
   #count(key: string, breaker: Breaker, { settings, nowMonotonicMs }: Parameters<Breakers["note"]>[0]): void {

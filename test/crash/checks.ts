@@ -5,7 +5,7 @@ import { openKeyFile } from "../../src/ledger/key-file.ts";
 import type { Verification } from "../../src/ledger/verification.ts";
 import { verifyLedger } from "../../src/ledger/verify.ts";
 import { openSqliteReader } from "../../src/store/sqlite.ts";
-import type { Entry } from "../../src/store/store.ts";
+import type { Entry, Store } from "../../src/store/store.ts";
 import type { Acknowledgement, Order } from "./load.ts";
 
 /** An effect that the outside world saw. */
@@ -65,36 +65,47 @@ export interface Inspected {
   readonly acceptedKeys: ReadonlySet<string>;
 }
 
+/** What of a store is read here. */
+type StoreReader = Pick<Store, "entries" | "batches" | "writers" | "read" | "scan" | "due" | "counters">;
+
 const pageEntries = 1_000;
 
 /** Verifies the ledger against keys and anchors, and looks for calls that are neither open nor settled as they should be. */
 export async function inspectStore(storePath: string, anchorPath: string): Promise<Inspected> {
   const reader = openSqliteReader({ path: storePath });
   try {
-    const keyring = await openKeyFile({ path: `${storePath}.keys`, clock: systemClock, random: systemRandom });
-    const anchors = await readAnchorFile(anchorPath);
-    const verification = await verifyLedger(reader, { publicKeys: keyring.publicKeys, anchors });
-    const counts = new Map<string, Map<string, number>>();
-    const acceptedKeys = new Set<string>();
-    const reads = new Set<string>();
-    for (const entry of await callEntries(reader)) {
-      const callId = entry.callId as string;
-      const kinds = counts.get(callId) ?? new Map<string, number>();
-      counts.set(callId, kinds.set(entry.kind, (kinds.get(entry.kind) ?? 0) + 1));
-      const { body } = JSON.parse(entry.text) as { readonly body: { readonly key?: string; readonly tier?: string } };
-      // A look-up of recovery claims nothing and has no effect: one that a kill cut off stays open, and nobody asks for it.
-      if (body.tier === "read") reads.add(callId);
-      else if ((entry.kind === "call-intended" || entry.kind === "call-parked") && body.key !== undefined)
-        acceptedKeys.add(body.key.replace(/^key:/, ""));
-    }
-    for (const callId of reads) counts.delete(callId);
-    const problems = [...counts].flatMap(([callId, kinds]) => entryProblems(callId, kinds));
-    for (const row of await reader.due({ space: "key", untilMs: Number.MAX_SAFE_INTEGER, limit: 1_000_000 }))
-      if ((row.body as { readonly state: string }).state === "running") problems.push(`${row.key} is claimed by nobody`);
-    return { verification, anchors: anchors.length, problems, acceptedKeys };
+    return await inspect(reader, { keysPath: `${storePath}.keys`, anchorPath });
   } finally {
     await reader.close();
   }
+}
+
+/** The same of any store that can be read. */
+export async function inspect(
+  reader: StoreReader,
+  { keysPath, anchorPath }: { readonly keysPath: string; readonly anchorPath: string },
+): Promise<Inspected> {
+  const keyring = await openKeyFile({ path: keysPath, clock: systemClock, random: systemRandom });
+  const anchors = await readAnchorFile(anchorPath);
+  const verification = await verifyLedger(reader, { publicKeys: keyring.publicKeys, anchors });
+  const counts = new Map<string, Map<string, number>>();
+  const acceptedKeys = new Set<string>();
+  const reads = new Set<string>();
+  for (const entry of await callEntries(reader)) {
+    const callId = entry.callId as string;
+    const kinds = counts.get(callId) ?? new Map<string, number>();
+    counts.set(callId, kinds.set(entry.kind, (kinds.get(entry.kind) ?? 0) + 1));
+    const { body } = JSON.parse(entry.text) as { readonly body: { readonly key?: string; readonly tier?: string } };
+    // A look-up of recovery claims nothing and has no effect: one that a kill cut off stays open, and nobody asks for it.
+    if (body.tier === "read") reads.add(callId);
+    else if ((entry.kind === "call-intended" || entry.kind === "call-parked") && body.key !== undefined)
+      acceptedKeys.add(body.key.replace(/^key:/, ""));
+  }
+  for (const callId of reads) counts.delete(callId);
+  const problems = [...counts].flatMap(([callId, kinds]) => entryProblems(callId, kinds));
+  for (const row of await reader.due({ space: "key", untilMs: Number.MAX_SAFE_INTEGER, limit: 1_000_000 }))
+    if ((row.body as { readonly state: string }).state === "running") problems.push(`${row.key} is claimed by nobody`);
+  return { verification, anchors: anchors.length, problems, acceptedKeys };
 }
 
 /** Calls whose sealed arguments still lie in the store although they have ended. */
@@ -107,7 +118,7 @@ export async function parkedLeft(storePath: string): Promise<readonly string[]> 
   }
 }
 
-async function callEntries(reader: ReturnType<typeof openSqliteReader>): Promise<readonly Entry[]> {
+async function callEntries(reader: StoreReader): Promise<readonly Entry[]> {
   const found: Entry[] = [];
   for (const { writer, epoch } of await reader.writers()) {
     let afterSeq = 0;

@@ -112,13 +112,14 @@ function isStopping(reply: Reply): boolean {
   return code === "SHUTTING_DOWN";
 }
 
-async function isAnswering(address: string): Promise<boolean> {
+/** Whether a gateway answers there, and is ready. */
+export async function isAnswering(address: string): Promise<boolean> {
   const reply = await askOrBreak(address, { who: "agent", method: "GET", path: "/readyz" });
   return reply?.status === 200;
 }
 
 /** The answer; undefined when the connection broke before it was whole. */
-async function askOrBreak(address: string, { who, method, path, body }: Question): Promise<Reply | undefined> {
+export async function askOrBreak(address: string, { who, method, path, body }: Question): Promise<Reply | undefined> {
   const headers = { authorization: `Bearer ${keys[who]}`, ...(body !== undefined && { "content-type": "application/json" }) };
   try {
     const response = await fetch(`${address}${path}`, {

@@ -14,17 +14,18 @@ import { sharedVerifier } from "../../src/gateway/ledger-verifier.ts";
 import { openKeyFile } from "../../src/ledger/key-file.ts";
 import { verifyLedger } from "../../src/ledger/verify.ts";
 import { completeTool } from "../../src/registry/complete.ts";
+import { openPostgresStore } from "../../src/store/postgres.ts";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
 import { agentKey, leadKey } from "./credentials.ts";
 import { closeDirect, directPost } from "./direct-post.ts";
 
 /**
- * A real gateway over SQLite, as a process to be killed. `KILL_AT` names a point of the journey at which it kills itself, after `KILL_AFTER`
+ * A real gateway over SQLite, or over PostgreSQL where `STORE_URL` says so, as a process to be killed. `KILL_AT` names a point of the journey at which it kills itself, after `KILL_AFTER`
  * passages: around the durable commits of each kind of entry, and around the connector. Nothing in `src/` knows of this. What is wrong inside is
  * told on standard error, one line each. SIGTERM stops it in order.
  */
-const { STORE_PATH = "", ANCHOR_PATH = "", COUNTER_URL = "", KILL_AT = "", KILL_AFTER = "0" } = process.env;
+const { STORE_PATH = "", STORE_URL = "", ANCHOR_PATH = "", COUNTER_URL = "", KILL_AT = "", KILL_AFTER = "0" } = process.env;
 
 let passages = 0;
 function pass(point: string): void {
@@ -62,7 +63,8 @@ function bracketed(connector: Connector): Connector {
 /** Short waits, so that what a kill leaves open is settled within the test; bounds of volume out of the way. */
 const changedLimits = {
   attemptTimeoutMs: 1_000,
-  executeDeadlineMs: 2_500,
+  // A shared database that starts again takes its time, which counts too.
+  executeDeadlineMs: STORE_URL === "" ? 2_500 : 5_000,
   retryBaseMs: 20,
   reconcileSettleMs: 300,
   rateCallsPerMinute: 1_000_000,
@@ -71,6 +73,8 @@ const changedLimits = {
   sessionExecutionMsMax: 1_000_000_000,
   approvalsPendingMax: 10_000,
   checkpointEntriesMax: 200,
+  upkeepIntervalMs: STORE_URL === "" ? 5_000 : 300,
+  writerLeaseMs: 2_000,
 };
 const { limits } = resolveLimits(changedLimits);
 const parts = { clock: systemClock, limits };
@@ -119,7 +123,10 @@ const find: RegisteredTool = {
   connector: httpConnector({ method: "GET", url: `${COUNTER_URL}/lookup/{key}`, allowPrivate }, parts),
 };
 
-const store = await openSqliteStore({ path: STORE_PATH, clock: systemClock });
+const store: Store =
+  STORE_URL === ""
+    ? await openSqliteStore({ path: STORE_PATH, clock: systemClock })
+    : await openPostgresStore({ connectionString: STORE_URL, clock: systemClock, random: systemRandom, limits });
 const keyring = await openKeyFile({ path: `${STORE_PATH}.keys`, clock: systemClock, random: systemRandom });
 const box = await createSignalbox({
   store: watched(store),

@@ -19,7 +19,7 @@ export interface KillReport {
 }
 
 /** Points that every call passes, so that a life gets there many times. */
-const common = [
+export const common = [
   "before-call-intended",
   "after-call-intended",
   "before-execute",
@@ -28,7 +28,7 @@ const common = [
   "after-call-settled",
 ];
 /** Points that only calls pass which ask a person. */
-const rare = ["before-call-parked", "after-call-parked", "before-approval-decided", "after-approval-decided"];
+export const rare = ["before-call-parked", "after-call-parked", "before-approval-decided", "after-approval-decided"];
 const timesEach = 2;
 /**
  * The request is on its way, and nobody will be there to hear the reply: where an intent that is not on disk would be lost. Only over a connection
