@@ -68,6 +68,21 @@ export const limitTable = {
   sessionCallsMax: { value: 100, unit: "calls", about: "calls of one session" },
   sessionExecutionMsMax: { value: 300_000, unit: "ms", about: "execution time of one session" },
   sessionCostMicrosUsdMax: { value: 100_000, unit: "micro-USD", about: "cost of one session" },
+  // Flow: what a session remembers of what it has read.
+  flowSlotsMax: {
+    value: 262_144,
+    unit: "entries",
+    about:
+      "words and pairs of words of untrusted text that are remembered with their origin (a power of two); older ones stay in a fixed filter",
+  },
+  flowValuesMax: { value: 20_000, unit: "values", about: "trusted values, and values of records that the user named, kept per session" },
+  flowWaitingCharsMax: { value: 131_072, unit: "characters", about: "results of one session that were read and wait to be indexed" },
+  flowSessionsMax: { value: 1_000, unit: "sessions", about: "sessions whose knowledge of values is kept in the memory of one process" },
+  flowDecayMs: {
+    value: 86_400_000,
+    unit: "ms",
+    about: "untrusted text that a principal has read restricts all of its sessions for at least so long",
+  },
   sessionDenialsMax: { value: 5, unit: "denials", about: "denials that stop a session" },
   // Tools and policy.
   toolsPerRequestMax: { value: 20, unit: "tools", about: "full definitions in one request before a warning" },

@@ -24,6 +24,7 @@ import { createApprovalDesk, type ApprovalDesk } from "./approval-desk.ts";
 import { createElsewhere, joinElsewhere, type Elsewhere } from "./elsewhere.ts";
 import type { JourneyEvent } from "./box.ts";
 import { createCarrier, type Carrier } from "./carry.ts";
+import { createFlowDesk } from "./flow-desk.ts";
 import { safely, tell } from "./observers.ts";
 import { notingStore, openState } from "./open-state.ts";
 import type { SignalboxOptions, Trouble } from "./options.ts";
@@ -169,6 +170,7 @@ async function createRuntime(
       onLoopBlocked: tellOfLoop(trouble),
     }),
     policy,
+    flow: createFlowDesk({ mode: options.flow?.mode ?? "standard", clock, random, limits }),
     running: new Map(),
     validateArguments: createArgumentValidator(limits),
     checkResult: createResultCheck(limits),

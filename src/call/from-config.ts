@@ -24,6 +24,7 @@ export async function optionsFromConfig(
     decisionPoints: config.decisionPoints.map((point) => httpDecisionPoint(point, config.limits)),
     upstreams: config.upstreams,
     policy: config.policyRaw,
+    flow: { mode: config.flowMode },
     store: storeOf(config.store),
     limits: changedLimits(config.limits),
     readOnly: config.readOnly,

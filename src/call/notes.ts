@@ -24,6 +24,8 @@ export function stageNote(state: CallState, stage: StageName): string | undefine
         : `repaired ${state.repairs.map((repair) => `${repair.path} (${repair.kind})`).join(", ")}`;
     case "authorize":
       return state.decision === undefined ? undefined : decisionNote(state.decision);
+    case "trace":
+      return flowNote(state);
     case "deduplicate":
       return state.decision?.reasons.some((reason) => reason.rule === "duplicate") === true
         ? "the same call was done a moment ago: a person is asked"
@@ -54,6 +56,11 @@ function decisionNote(decision: Decision): string {
   const telling = decision.reasons.filter((reason) => reason.effect === decision.effect);
   const rules = (telling.length > 0 ? telling : decision.reasons).map((reason) => reason.rule);
   return `${decision.effect} (${[...new Set(rules)].join(", ")})`;
+}
+
+function flowNote(state: CallState): string | undefined {
+  const rules = (state.decision?.reasons ?? []).filter((reason) => reason.rule.startsWith("flow:")).map((reason) => reason.rule);
+  return rules.length === 0 ? undefined : `${state.decision?.effect ?? "allow"} (${[...new Set(rules)].join(", ")})`;
 }
 
 function shapeNote(state: CallState): string | undefined {

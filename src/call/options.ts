@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
 import type { DecisionPoint } from "../domain/decision-point.ts";
+import type { FlowMode } from "../domain/flow.ts";
 import type { ToolSource } from "../domain/tool-source.ts";
 import type { RegisteredTool, Tier } from "../domain/tool.ts";
 import type { Anchor } from "../ledger/anchor.ts";
@@ -23,6 +24,8 @@ export interface SignalboxOptions {
   readonly policy?: unknown;
   /** What decides besides the policy, outside of it. Each can only deny; one that cannot be reached denies. Default none. */
   readonly decisionPoints?: readonly DecisionPoint[];
+  /** How strictly calls are judged by where their arguments came from. Default `{ mode: "standard" }`. */
+  readonly flow?: FlowOptions;
   /**
    * Where state lives: `memory` (nothing survives; tools beyond `reversible` are refused unless `allowUnsafeMemory`), `sqlite:<path>` (one
    * long-lived process), `postgres://user@host/database` (several processes on one database; needs the package `pg`, and `keys`), or a store of your
@@ -45,6 +48,15 @@ export interface SignalboxOptions {
   readonly onTrouble?: (trouble: Trouble) => void;
   readonly clock?: Clock;
   readonly random?: Random;
+}
+
+/** What the flow rules do. */
+export interface FlowOptions {
+  /**
+   * `observe`: nothing changes, and every decision says what would have been asked or refused. `standard`: the rules ask and refuse. `strict`: besides,
+   * only words of a credential whose statements are attested count as the user's, and nothing runs unasked in a conversation without words.
+   */
+  readonly mode: FlowMode;
 }
 
 /** A source of tools, and what its operator says of them. What the source says of itself (hints, annotations) is never asked. */

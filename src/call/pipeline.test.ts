@@ -22,6 +22,7 @@ test("the stages stand in the one safe order", () => {
     "validate",
     "replay",
     "authorize",
+    "trace",
     "deduplicate",
     "approve",
     "admit",

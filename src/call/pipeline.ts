@@ -20,6 +20,7 @@ import { shape } from "./shape.ts";
 import type { CallState, Stage, StageName, Verdict } from "./stage.ts";
 import { answerOf } from "./state.ts";
 import { throttle } from "./throttle.ts";
+import { trace } from "./trace.ts";
 import { validate } from "./validate.ts";
 import { verify } from "./verify.ts";
 
@@ -35,6 +36,7 @@ export const stages: readonly Stage[] = [
   { name: "validate", run: validate }, //       arguments against the schema; safe repairs
   { name: "replay", run: replay }, //           the same key again
   { name: "authorize", run: authorize }, //     roles, facts, rules, tiers
+  { name: "trace", run: trace }, //             where each argument came from; flow rules
   { name: "deduplicate", run: deduplicate }, // the same meaning again
   { name: "approve", run: approve }, //         does a person have to answer first?
   { name: "admit", run: admit }, //             would the tool take it now? rate, breaker, bulkhead

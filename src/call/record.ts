@@ -110,7 +110,8 @@ export async function recordEnding(state: CallState, stage: StageName, outcome: 
     const facts = callFacts(state, seal(state, "call-denied", texts));
     const entry = callDenied({ ...facts, stage, code: error.code, reason: error.message });
     const woken = await releaseWoken(state);
-    const counted = error.code === "PERMISSION_DENIED" && state.parent === undefined ? [countDenial(state)] : [];
+    const counted =
+      (error.code === "PERMISSION_DENIED" || error.code === "FLOW_FORBIDDEN") && state.parent === undefined ? [countDenial(state)] : [];
     const result = await state.runtime.store.commit({ operations: [...woken, ...counted], entries: [entry] });
     if (result.kind === "refused" && result.reason === "row") return await standsElsewhere(state);
     if (result.kind === "refused") {

@@ -18,6 +18,7 @@ import type { Resilience } from "../resilience/resilience.ts";
 import type { Validation } from "../schema/validate.ts";
 import type { Operation, RowKey, Store } from "../store/store.ts";
 import type { DecisionPoints } from "./decision-points.ts";
+import type { FlowDesk } from "./flow-desk.ts";
 import type { CallState, Purpose } from "./stage.ts";
 
 /** The policy in force. Replaced as a whole, never changed in place. */
@@ -75,6 +76,8 @@ export interface Runtime {
   readonly cache: ReadCache;
   policy: ActivePolicy;
   readonly decisionPoints: DecisionPoints;
+  /** What sessions know of where values come from. */
+  readonly flow: FlowDesk;
   /** Calls of this process that have passed the gate or are on their way, by call id. */
   readonly running: Map<string, Promise<Answer>>;
 

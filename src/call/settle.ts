@@ -26,6 +26,12 @@ const changesMax = 10;
  */
 export function settle(state: CallState): Verdict | Promise<Verdict> {
   const outcome = settledOutcome(state);
+  // Before anything leaves: what a session has read restricts it from now on.
+  const indexing = state.runtime.flow.noteResult(state, outcome);
+  return indexing === undefined ? settleNow(state, outcome) : indexing.then(() => settleNow(state, outcome));
+}
+
+function settleNow(state: CallState, outcome: Ended): Verdict | Promise<Verdict> {
   let written: CommitResult | Promise<CommitResult>;
   try {
     written = write(state, outcome);

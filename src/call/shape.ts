@@ -17,6 +17,7 @@ export function shape(state: CallState): Verdict {
   // Written once, in the order of the tool's own members: what the model reads, what is searched, and what the ledger keeps come from this text.
   const text = JSON.stringify(raw);
   const value = runtime.redact(raw, text);
+  state.resultValue = value;
   state.resultText = value === raw ? text : JSON.stringify(value);
   const handle = state.resultText.length > runtime.limits.resultCharsMax ? runtime.ids.next("res") : undefined;
   if (handle !== undefined) state.handle = { id: handle, text: canonicalJson(value) };

@@ -41,6 +41,7 @@ export type StageName =
   | "validate"
   | "replay"
   | "authorize"
+  | "trace"
   | "deduplicate"
   | "approve"
   | "admit"
@@ -117,6 +118,8 @@ export interface CallState {
   isRecovered: boolean;
   execution: Execution | undefined;
   isFallback: boolean;
+  /** The result as it leaves, and its JSON. */
+  resultValue: Json | undefined;
   resultText: string | undefined;
   shaped: ShapedResult | undefined;
   /** The rest of a cut result, to be stored with the outcome. */

@@ -76,6 +76,7 @@ class TravellingCall implements CallState {
   attempts = 0;
   execution: CallState["execution"] = undefined;
   isFallback = false;
+  resultValue: CallState["resultValue"] = undefined;
   resultText: string | undefined = undefined;
   shaped: CallState["shaped"] = undefined;
   handle: CallState["handle"] = undefined;

@@ -2,6 +2,7 @@ import type { HttpPointOptions } from "../connectors/http-point.ts";
 import type { Limits } from "../base/limits.ts";
 import type { HttpOptions } from "../connectors/http-options.ts";
 import type { McpOptions } from "../connectors/mcp/options.ts";
+import type { FlowMode } from "../domain/flow.ts";
 import type { Tier } from "../domain/tool.ts";
 import type { PolicyDocument } from "../policy/document.ts";
 import type { Protection } from "../resilience/guards.ts";
@@ -102,6 +103,8 @@ export interface Config {
   readonly policy: PolicyDocument;
   /** The policy as it was written, for activation and for showing it. */
   readonly policyRaw: unknown;
+  /** How strictly calls are judged by where their arguments came from. */
+  readonly flowMode: FlowMode;
   readonly limits: Limits;
   /** Nothing but reads is let through. */
   readonly readOnly: boolean;

@@ -82,6 +82,18 @@ const toolShape = object({
   postcondition: optional(about("CEL over `args` and `result` that must hold of a success.", text())),
   version: optional(text({ charsMax: 50 })),
   arguments: optional(about("What arguments mean, by name.", mapOf(word(roles), memberName))),
+  asks: optional(
+    about(
+      "How users ask for it: patterns over their own words, in any language. Default: the usual verbs in five languages.",
+      list(text({ charsMax: 1_000 }), 50),
+    ),
+  ),
+  labels: optional(
+    about(
+      'How far values of the result may be believed, by JSON pointer: `""` the whole, `*` one step, `**` any number. Default: untrusted.',
+      mapOf(word(["trusted", "directory", "untrusted"]), { what: "JSON pointer", pattern: "^(?:/.{1,200})?$" }),
+    ),
+  ),
   idempotency: optional(about("What makes a repeat of the same call safe.", word(["natural", "key", "lookup", "none"]))),
   lookupTool: optional(text({ charsMax: 200 })),
   idempotencyHeader: optional(text({ charsMax: 64 })),
@@ -176,6 +188,8 @@ function toolParts(from: {
     argumentRoles: Object.fromEntries(
       (tool.arguments ?? []).map(([name, role]) => [`/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`, role]),
     ),
+    ...(tool.asks !== undefined && { asks: tool.asks }),
+    outputLabels: Object.fromEntries((tool.labels ?? []).map(([pointer, integrity]) => [pointer, { integrity }])),
     title: tool.title,
     whenToUse: tool.whenToUse,
     whenNotToUse: tool.whenNotToUse,

@@ -1,6 +1,7 @@
 import { dirname, resolve } from "node:path";
 import { defaultLimits, limitTable, resolveLimits, type Limits, type LimitRow } from "../base/limits.ts";
 import { decisionPointShape, readDecisionPoints } from "./decision-point.ts";
+import { flowModes } from "../domain/flow.ts";
 import type { JsonObject } from "../domain/json.ts";
 import { emptyPolicy, type PolicyDocument } from "../policy/document.ts";
 import { policySchema } from "../policy/policy-schema.ts";
@@ -130,6 +131,12 @@ function configShape(resolvePath: (path: string) => string) {
       mcp: optional(about("MCP towards clients, at `/mcp` and over stdio.", mcpShape)),
       tools: optional(object({ modules: optional(about("Modules that export tools made by `tool()`.", list(path("A module."), 100))) })),
       policy: optional(about("The policy, or a path to its file. Without one nothing is granted.", policyShape)),
+      flow: optional(
+        about(
+          "What happens where an argument comes from untrusted text or the user did not ask: `observe` only reports, `standard` (default) asks and refuses, `strict` also where the user's words are unknown.",
+          object({ mode: required(word(flowModes)) }),
+        ),
+      ),
       limits: optional(limitsShape),
       readOnly: optional(about("This process lets nothing but reads through. Default `false`.", truth)),
       anchors: optional(
@@ -139,7 +146,7 @@ function configShape(resolvePath: (path: string) => string) {
         ),
       ),
     },
-    { runs: "leave it out", budgets: "put budgets under `policy.budgets`", separation: "leave it out", flow: "leave it out" },
+    { runs: "leave it out", budgets: "put budgets under `policy.budgets`", separation: "leave it out" },
   );
 }
 
@@ -308,6 +315,7 @@ function assemble(settings: Settings, parts: AssemblyParts): Config | undefined 
     modules: (settings.tools?.modules ?? []).map(resolvePath),
     policy: parts.policy,
     policyRaw: parts.policyRaw,
+    flowMode: settings.flow?.mode ?? "standard",
     limits,
     readOnly: settings.readOnly ?? false,
     anchors: (settings.anchors ?? []).flatMap(({ file }) =>

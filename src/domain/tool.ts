@@ -63,7 +63,12 @@ export interface Tool {
   readonly outputSchema: JsonSchema | undefined;
   /** Role of an argument by JSON pointer (`/orderId`, `/items/*` + `/sku`). */
   readonly argumentRoles: Readonly<Record<string, ArgumentRole>>;
-  /** Label by JSON pointer of the output; `""` is the whole. */
+  /**
+   * How users ask for what this tool does: patterns over their own words, in any language, matched without regard to case. Absent: the verbs that
+   * five languages have for its kind of action.
+   */
+  readonly asks?: readonly string[] | undefined;
+  /** Label by JSON pointer of the output; `""` is the whole, `*` any one step, `**` any number of them. */
   readonly outputLabels: Readonly<Record<string, Partial<Label>>>;
   /** Source system. */
   readonly source: string;

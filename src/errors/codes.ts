@@ -123,6 +123,14 @@ export const codes = {
     retry: "later",
     about: "an operator has limited everything, the tenant or the session to reads",
   },
+  FLOW_FORBIDDEN: {
+    fault: "policy",
+    effects: ["none"],
+    http: 403,
+    jsonRpc: -31011,
+    retry: "never",
+    about: "an argument comes from untrusted text, and the user did not ask for this",
+  },
   APPROVAL_REJECTED: { fault: "policy", effects: ["none"], http: 403, jsonRpc: -31012, retry: "never", about: "a person said no" },
   APPROVAL_EXPIRED: { fault: "policy", effects: ["none"], http: 403, jsonRpc: -31013, retry: "later", about: "nobody answered in time" },
   APPROVAL_INVALID: {

@@ -40,6 +40,8 @@ export function completeTool(parts: ToolParts, limits: Limits = defaultLimits): 
     inputSchema: parts.inputSchema,
     outputSchema: parts.outputSchema,
     argumentRoles: parts.argumentRoles ?? {},
+    // Absent rather than undefined, so that the fingerprints of tools without any stay what they were.
+    ...(parts.asks !== undefined && { asks: parts.asks }),
     outputLabels: parts.outputLabels ?? {},
     source: parts.source ?? "local",
     owner: parts.owner,

@@ -1,6 +1,7 @@
 import type { Limits } from "../base/limits.ts";
 import type { Json } from "../domain/json.ts";
 import { tiers, type Tool } from "../domain/tool.ts";
+import { patternProblem } from "../schema/patterns.ts";
 import { schemaProblems } from "../schema/vet.ts";
 import { hiddenCharacter, nameProblem } from "./names.ts";
 import { parseVersion } from "./semver.ts";
@@ -13,7 +14,7 @@ export function definitionProblems(tool: Tool, limits: Limits): readonly string[
   return [
     ...nameProblems(tool),
     ...textProblems(tool),
-    ...choiceProblems(tool),
+    ...choiceProblems(tool, limits),
     ...numberProblems(tool),
     ...schemaProblems(tool.inputSchema, { limits, isForeign: tool.isForeign, isObject: true }).map((problem) => `input schema: ${problem}`),
     ...(tool.outputSchema === undefined
@@ -61,7 +62,7 @@ function firstHidden(value: Json | undefined, depth: number): string | undefined
   return undefined;
 }
 
-function choiceProblems(tool: Tool): string[] {
+function choiceProblems(tool: Tool, limits: Limits): string[] {
   const problems: string[] = [];
   if (!tiers.includes(tool.tier)) problems.push(`tier \`${String(tool.tier)}\` is none of ${quoted(tiers)}`);
   if (!idempotencies.includes(tool.idempotency)) problems.push(`idempotency \`${tool.idempotency}\` is none of ${quoted(idempotencies)}`);
@@ -70,6 +71,11 @@ function choiceProblems(tool: Tool): string[] {
   if (tool.cache !== undefined && tool.tier !== "read") problems.push("`cache` is only for a tool of the tier `read`");
   if (tool.hedge !== undefined && (tool.tier !== "read" || tool.isForeign || tool.isEgress))
     problems.push("`hedge` is only for a tool of the tier `read` that is defined here and is no egress");
+  for (const phrase of tool.asks ?? []) {
+    const problem =
+      typeof phrase === "string" ? patternProblem(phrase, { isForeign: true, limits }) : "`asks` holds something that is no text";
+    if (problem !== undefined) problems.push(`asks: ${problem}`);
+  }
   for (const [pointer, role] of Object.entries(tool.argumentRoles))
     if (!roles.includes(role)) problems.push(`the role \`${role}\` of \`${pointer}\` is none of ${quoted(roles)}`);
   return problems;

@@ -1,0 +1,120 @@
+import type { Clock } from "../base/clock.ts";
+import type { Limits } from "../base/limits.ts";
+import type { Random } from "../base/random.ts";
+import type { FlowMode } from "../domain/flow.ts";
+import { labelReader } from "../flow/labels.ts";
+import { Restrictions, SessionKnowledge, type KnowledgeBounds } from "../flow/knowledge.ts";
+import type { Ended } from "./outcome-record.ts";
+import type { LiveSession } from "./runtime.ts";
+import type { CallState } from "./stage.ts";
+
+/** What the sessions of one process know of where values come from. */
+export interface FlowDesk {
+  readonly mode: FlowMode;
+  /** What a session knows, with everything it has read indexed. */
+  knowledgeOf(session: LiveSession): SessionKnowledge | Promise<SessionKnowledge>;
+  /** Takes note of what a call brought back, before any of it leaves. Returns what to wait for, if anything. */
+  noteResult(state: CallState, outcome: Ended): Promise<void> | undefined;
+}
+
+/** What a desk is made with. */
+export interface FlowParts {
+  readonly mode: FlowMode;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: Limits;
+}
+
+/** The desk of one box. */
+export function createFlowDesk(parts: FlowParts): FlowDesk {
+  return new Desk(parts);
+}
+
+class Desk implements FlowDesk {
+  readonly mode: FlowMode;
+  readonly #parts: FlowParts;
+  readonly #bounds: KnowledgeBounds;
+  readonly #sessions = new Map<string, SessionKnowledge>();
+  readonly #restrictions = new Map<string, Restrictions>();
+
+  constructor(parts: FlowParts) {
+    this.mode = parts.mode;
+    this.#parts = parts;
+    this.#bounds = { slotsMax: parts.limits.flowSlotsMax, valuesMax: parts.limits.flowValuesMax };
+  }
+
+  knowledgeOf(session: LiveSession): SessionKnowledge | Promise<SessionKnowledge> {
+    const knowledge = this.#known(session);
+    knowledge.restrictions.age(this.#parts.clock.now(), this.#parts.limits.flowDecayMs);
+    const waiting = knowledge.restrictions.settle(pause);
+    return waiting === undefined ? knowledge : waiting.then(() => knowledge);
+  }
+
+  noteResult(state: CallState, outcome: Ended): Promise<void> | undefined {
+    const { registered, session, callId } = state;
+    // What the runtime looks up for itself is shown to no model.
+    if (registered === undefined || state.parent !== undefined) return undefined;
+    const { tool } = registered;
+    const isValue = outcome.kind === "completed";
+    const value = isValue ? state.resultValue : outcome.error.detail;
+    if (value === undefined || value === null) return undefined;
+    const knowledge = this.#known(session);
+    knowledge.restrictions.age(this.#parts.clock.now(), this.#parts.limits.flowDecayMs);
+    if (state.turn.said !== undefined) knowledge.words.add(state.turn.said, session.wordsAttested);
+    knowledge.note({
+      origin: {
+        callId,
+        sessionId: session.id,
+        tool: tool.name,
+        atMs: this.#parts.clock.now(),
+        isOutside: tool.isEgress,
+        isNamed: namesSomething(state, knowledge),
+      },
+      value,
+      given: shortValues(state.args),
+      // What an upstream says of a failure is nobody's declared output.
+      labels: labelReader(isValue ? tool : { source: tool.source, outputLabels: {} }),
+      chars: state.resultText?.length ?? 0,
+    });
+    return knowledge.restrictions.waitingChars > this.#parts.limits.flowWaitingCharsMax ? knowledge.restrictions.settle(pause) : undefined;
+  }
+
+  #known(session: LiveSession): SessionKnowledge {
+    const known = this.#sessions.get(session.id);
+    if (known !== undefined) return known;
+    if (this.#sessions.size >= this.#parts.limits.flowSessionsMax) this.#sessions.delete(this.#sessions.keys().next().value as string);
+    const knowledge = new SessionKnowledge(this.#restrictionsOf(session), this.#bounds);
+    this.#sessions.set(session.id, knowledge);
+    return knowledge;
+  }
+
+  /** Shared by all sessions of a principal under one credential, so that a new conversation sheds nothing. */
+  #restrictionsOf(session: LiveSession): Restrictions {
+    const key = JSON.stringify([session.throttleKey, session.credentialId]);
+    const known = this.#restrictions.get(key);
+    if (known !== undefined) return known;
+    const restrictions = new Restrictions(this.#parts.random.bytes(4).readUInt32LE(), this.#bounds, this.#parts.clock.now());
+    if (this.#restrictions.size >= this.#parts.limits.flowSessionsMax)
+      this.#restrictions.delete(this.#restrictions.keys().next().value as string);
+    this.#restrictions.set(key, restrictions);
+    return restrictions;
+  }
+}
+
+const givenCharsMax = 300;
+
+function shortValues(args: CallState["args"]): readonly string[] {
+  return Object.values(args).flatMap((value) =>
+    (typeof value === "string" && value.length <= givenCharsMax) || typeof value === "number" ? [String(value)] : [],
+  );
+}
+
+/** Whether the user named one of the call's arguments: then what it brought is what the user pointed at. */
+function namesSomething(state: CallState, knowledge: SessionKnowledge): boolean {
+  if (knowledge.words.isEmpty) return false;
+  return Object.values(state.args).some((value) => typeof value === "string" && knowledge.words.says(value));
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,94 @@
+import type { Decision, Reason } from "../domain/decision.ts";
+import type { FlowMode } from "../domain/flow.ts";
+import type { Tool } from "../domain/tool.ts";
+import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
+import type { SessionKnowledge } from "../flow/knowledge.ts";
+import type { FlowReason } from "../flow/rules.ts";
+import { isConsequential, traceCall, type FlowTrace } from "../flow/trace.ts";
+import { stopWith } from "./endings.ts";
+import { proceed, type CallState, type Verdict } from "./stage.ts";
+
+/**
+ * Where did each argument come from? A call that changes something, or whose arguments leave, runs without a question only if the user asked for such
+ * an action and everything that steers it comes from them, from trusted data or from a directory. Reads are not traced, and pay nothing.
+ */
+export function trace(state: CallState): Verdict | Promise<Verdict> {
+  const { registered, parent, runtime, session } = state;
+  const { tool } = registered as NonNullable<typeof registered>;
+  if (parent !== undefined || !isConsequential(tool)) return proceed;
+  const known = runtime.flow.knowledgeOf(session);
+  return known instanceof Promise ? known.then((knowledge) => judge(state, tool, knowledge)) : judge(state, tool, known);
+}
+
+function judge(state: CallState, tool: Tool, knowledge: SessionKnowledge): Verdict {
+  const { runtime, session, turn } = state;
+  const { mode } = runtime.flow;
+  const decision = state.decision as Decision;
+  if (turn.said !== undefined && (mode !== "strict" || session.wordsAttested)) knowledge.words.add(turn.said, session.wordsAttested);
+  const traced = traceCall({ tool, args: state.args, isStanding: isWaived(decision), isStrict: mode === "strict" }, knowledge);
+  state.decision = decided(decision, tool, { traced, mode, isAttested: knowledge.words.isAttested });
+  return state.decision.effect === "deny" ? stopWith(forbidden(traced)) : proceed;
+}
+
+/** Whether a rule of the policy lets this call run without the question of its tier: a standing grant. */
+function isWaived(decision: Decision): boolean {
+  return decision.reasons.some(({ rule, effect }) => effect === "allow" && !builtIn.test(rule));
+}
+
+const builtIn = /^(grant$|tier:|egress:|purpose:|flow:|limits:)/;
+
+function decided(
+  decision: Decision,
+  tool: Tool,
+  { traced, mode, isAttested }: { readonly traced: FlowTrace; readonly mode: FlowMode; readonly isAttested: boolean },
+): Decision {
+  if (traced.effect === "allow") return mode === "observe" ? decision : passed(decision, tool, traced.isWhollyFromUser && isAttested);
+  if (mode === "observe") {
+    const reasons = traced.reasons.map((reason) => recorded(reason, "allow", `would ${traced.effect}: `));
+    return { ...decision, reasons: [...decision.reasons, ...reasons] };
+  }
+  const effect = traced.effect;
+  const reasons = [...decision.reasons, ...traced.reasons.map((reason) => recorded(reason, effect, ""))];
+  if (effect === "deny") return { ...decision, effect, reasons, ask: undefined, notify: false };
+  return { ...decision, effect: "ask", reasons, notify: false, ask: decision.ask ?? askedOf };
+}
+
+const askedOf: NonNullable<Decision["ask"]> = { gate: "approval", approvers: ["approver"], quorum: 1, needsFreshAuthentication: false };
+
+/**
+ * The tier's own question is answered where the user's attested words ask for the action and name everything that steers it. Only for tools that declare
+ * what their arguments mean and how users ask for them: a guess may add a question, never take one away.
+ */
+function passed(decision: Decision, tool: Tool, isWholly: boolean): Decision {
+  const isDeclared = tool.asks !== undefined && Object.keys(tool.argumentRoles).length > 0;
+  const asking = decision.reasons.filter(({ effect }) => effect === "ask");
+  const isTierAlone = asking.length > 0 && asking.every(({ rule }) => rule === "tier:irreversible");
+  if (!isWholly || !isDeclared || !isTierAlone) return decision;
+  return {
+    ...decision,
+    effect: "allow",
+    reasons: [
+      ...decision.reasons.map((reason) => (reason.effect === "ask" ? { ...reason, effect: "allow" as const } : reason)),
+      { rule: "flow:passed", effect: "allow", reason: "the user asked for this and named everything that steers it" },
+    ],
+    ask: undefined,
+    notify: true,
+  };
+}
+
+function recorded({ rule, pointer, reason }: FlowReason, effect: Reason["effect"], prefix: string): Reason {
+  return {
+    rule: pointer === undefined ? rule : `${rule}:${pointer}`,
+    effect,
+    reason: `${prefix}${pointer === undefined ? "" : `\`${pointer}\`: `}${reason}`,
+  };
+}
+
+/** Names rule and argument only: neither what was read nor by which call. */
+function forbidden(traced: FlowTrace): ToolCallError {
+  const blamed = traced.reasons.find(({ rule, pointer }) => rule === "flow:R2" && pointer !== undefined);
+  return toolCallError(
+    "FLOW_FORBIDDEN",
+    `rule R2: \`${blamed?.pointer ?? "/"}\` does not come from the user or from trusted data, and the user did not ask for this kind of action; use values that the user gave, or tell the user`,
+  );
+}

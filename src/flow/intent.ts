@@ -1,0 +1,237 @@
+/**
+ * Did the user ask for this kind of action? Answered from the user's own words alone: by the phrases a tool declares, else by the verbs that speakers
+ * of five languages use for what the tool does. *Unknown* where nothing can be said: no words, a language without a pack, a tool of unclear kind.
+ */
+import { defaultLimits } from "../base/limits.ts";
+import type { Tool } from "../domain/tool.ts";
+import { compilePattern, type Pattern } from "../schema/patterns.ts";
+import { english } from "./languages/english.ts";
+import { french } from "./languages/french.ts";
+import { german } from "./languages/german.ts";
+import type { ActionKind, LanguagePack } from "./languages/pack.ts";
+import { polish } from "./languages/polish.ts";
+import { spanish } from "./languages/spanish.ts";
+import { splitName } from "./roles.ts";
+import type { UserWords } from "./user-words.ts";
+
+/** Whether the user asked for an effect. */
+export type Intent = "asked" | "not-asked" | "unknown";
+
+const packs: readonly LanguagePack[] = [english, german, french, spanish, polish];
+
+/** What a tool needs to have for its intent to be found. */
+export type IntentTool = Pick<Tool, "name" | "description" | "asks">;
+
+const answers = new WeakMap<UserWords, { readonly version: number; readonly byTool: Map<IntentTool, Intent> }>();
+
+/** Whether the words of a conversation ask for what the tool does. */
+export function intentOf(tool: IntentTool, words: UserWords): Intent {
+  let known = answers.get(words);
+  if (known === undefined || known.version !== words.version) {
+    known = { version: words.version, byTool: new Map() };
+    answers.set(words, known);
+  }
+  let intent = known.byTool.get(tool);
+  if (intent === undefined) {
+    intent = findIntent(tool, words);
+    known.byTool.set(tool, intent);
+  }
+  return intent;
+}
+
+function findIntent(tool: IntentTool, words: UserWords): Intent {
+  if (words.isEmpty) return "unknown";
+  const declared = declaredPatterns(tool);
+  const spans = words.spans.map(requestsOnly);
+  if (declared.some((pattern) => spans.some((span) => pattern.test(span)))) return "asked";
+  const spoken = spokenIn(words.spans);
+  if (spoken.length === 0) return "unknown";
+  // Declared phrases are taken to cover English; a conversation in another language may use that language's own verbs.
+  const asking = declared.length === 0 ? spoken : spoken.filter((pack) => pack !== english);
+  const kinds = kindsOf(tool);
+  if (kinds.length === 0) return declared.length === 0 ? "unknown" : "not-asked";
+  return asking.some((pack) => spans.some((span) => asks(pack, kinds, span))) ? "asked" : "not-asked";
+}
+
+const quoted = /(?<![\p{L}\p{N}])(?:'[^'\n]{1,400}'(?![\p{L}\p{N}])|"[^"\n]{1,400}"|[“„«‘][^”“»’\n]{1,400}[”“»’](?![\p{L}\p{N}]))/gu;
+const remembered =
+  /(\bremind (?:me|us|him|her|them|\p{L}+) (?:to|about|that|of)|\breminder (?:to|about|for|that)|\berinner\p{L}* (?:mich|uns)[^.!?\n]{0,20}?\b(?:daran|an)|\brappell?e[zr]?[- ](?:moi|nous) (?:de|d'|que)|\brecu[eé]rda(?:me|nos) (?:que )?|\bprzypomnij (?:mi|nam),? (?:żeby|aby|o))[^.!?\n]*/gu;
+
+/** Words without what they only mention: quoted text, and what somebody wants to be reminded of, are no requests. Their place stays, empty. */
+function requestsOnly(span: string): string {
+  return span.replace(quoted, " \u2026 ").replace(remembered, "$1 \u2026");
+}
+
+const declaredCache = new WeakMap<readonly string[], readonly Pattern[]>();
+
+/** Declared phrases are patterns of an operator or an import: they run on the linear-time engine, since the words they meet are a user's. */
+function declaredPatterns(tool: IntentTool): readonly Pattern[] {
+  if (tool.asks === undefined || tool.asks.length === 0) return [];
+  let patterns = declaredCache.get(tool.asks);
+  if (patterns === undefined) {
+    patterns = tool.asks.map((source) => compilePattern(`(?is)${source}`, { isForeign: true, limits: defaultLimits }));
+    declaredCache.set(tool.asks, patterns);
+  }
+  return patterns;
+}
+
+const smallWordsMin = 0.12;
+const nearlyBest = 0.7;
+
+/** The languages that the words may be in: neighbours share small words, so only what comes close to the best of each turn counts. */
+function spokenIn(spans: readonly string[]): readonly LanguagePack[] {
+  const spoken = new Set<LanguagePack>();
+  for (const span of spans) {
+    const shares = packs.map((pack) => shareOf(pack, span));
+    const best = Math.max(...shares);
+    for (const [index, pack] of packs.entries()) {
+      const share = shares[index] as number;
+      if (share >= smallWordsMin && share >= best * nearlyBest) spoken.add(pack);
+    }
+  }
+  return [...spoken];
+}
+
+/** How much of a text are small words of the language. */
+function shareOf(pack: LanguagePack, span: string): number {
+  const all = span.match(/[\p{L}'’]+/gu) ?? [];
+  const small = smallWordSets.get(pack) as ReadonlySet<string>;
+  return all.length === 0 ? 0 : all.reduce((sum, word) => sum + (small.has(word) ? 1 : 0), 0) / all.length;
+}
+
+const smallWordSets = new Map(packs.map((pack) => [pack, new Set(pack.smallWords)]));
+const expressions = new Map<LanguagePack, Map<ActionKind, RegExp>>();
+
+function asks(pack: LanguagePack, kinds: readonly ActionKind[], span: string): boolean {
+  return kinds.some((kind) => {
+    for (const match of span.matchAll(expression(pack, kind))) if (!isNegated(pack, span.slice(0, match.index))) return true;
+    return false;
+  });
+}
+
+function expression(pack: LanguagePack, kind: ActionKind): RegExp {
+  let byKind = expressions.get(pack);
+  if (byKind === undefined) {
+    byKind = new Map();
+    expressions.set(pack, byKind);
+  }
+  let made = byKind.get(kind);
+  if (made === undefined) {
+    const phrases = pack.asks[kind].map((phrase) =>
+      phrase
+        .replace(/[.+?^${}()|[\]\\]/g, "\\$&")
+        .replaceAll("*", "\\p{L}*")
+        .replaceAll(" … ", "(?: [^.!?\\n]{0,60}?)? ")
+        .replaceAll(" ", "\\s+"),
+    );
+    made = new RegExp(`(?<![\\p{L}\\p{N}])(?:${phrases.join("|")})(?![\\p{L}\\p{N}])`, "gu");
+    byKind.set(kind, made);
+  }
+  return made;
+}
+
+/** A negation among the two words before. */
+function isNegated(pack: LanguagePack, before: string): boolean {
+  const last =
+    before
+      .slice(-60)
+      .match(/[\p{L}'’]+/gu)
+      ?.slice(-2) ?? [];
+  return last.some((word) => pack.negations.includes(word));
+}
+
+const kindsByVerb: Readonly<Record<ActionKind, readonly string[]>> = {
+  send: [
+    "send",
+    "email",
+    "mail",
+    "message",
+    "notify",
+    "forward",
+    "reply",
+    "respond",
+    "text",
+    "sms",
+    "dm",
+    "tell",
+    "remind",
+    "contact",
+    "ask",
+  ],
+  post: ["post", "publish", "tweet", "comment", "announce", "reply", "review"],
+  create: [
+    "create",
+    "add",
+    "make",
+    "new",
+    "insert",
+    "append",
+    "write",
+    "draft",
+    "compose",
+    "upload",
+    "register",
+    "generate",
+    "open",
+    "schedule",
+    "setup",
+    "put",
+    "import",
+  ],
+  delete: [
+    "delete",
+    "remove",
+    "erase",
+    "clear",
+    "cancel",
+    "drop",
+    "purge",
+    "revoke",
+    "kick",
+    "discard",
+    "unshare",
+    "withdraw",
+    "unsubscribe",
+  ],
+  update: ["update", "change", "edit", "modify", "set", "rename", "adjust", "replace", "patch", "manage", "organize", "redirect"],
+  move: ["move", "reschedule", "postpone", "shift"],
+  pay: [
+    "pay",
+    "transfer",
+    "buy",
+    "purchase",
+    "order",
+    "refund",
+    "deposit",
+    "withdraw",
+    "trade",
+    "sell",
+    "invest",
+    "donate",
+    "money",
+    "transaction",
+  ],
+  book: ["book", "reserve", "booking", "reservation", "schedule", "appointment"],
+  share: ["share", "invite", "grant", "permit", "authorize", "add"],
+  fetch: ["visit", "browse", "navigate", "fetch", "crawl", "scrape", "webpage", "url", "website", "page"],
+  run: ["run", "execute", "exec", "launch", "start", "trigger", "invoke", "eval", "deploy", "compile", "apply"],
+  switch: ["turn", "switch", "toggle", "enable", "disable", "activate", "deactivate", "lock", "unlock", "play", "control", "stop"],
+  follow: ["follow", "unfollow", "like", "unlike", "retweet", "subscribe", "join", "leave"],
+  save: ["save", "download", "export", "store", "backup", "archive", "import"],
+};
+
+/** What kinds of action a tool is, from the first of its names that says so, else from the first sentence of its description. */
+export function kindsOf(tool: Pick<Tool, "name" | "description">): readonly ActionKind[] {
+  const byName = kindsIn(splitName(tool.name));
+  return byName.length > 0
+    ? byName
+    : kindsIn(splitName((/^[^.!?]*/.exec(tool.description) ?? [""])[0]).replace(/\b(\w+?)e?s\b/g, "$1 $1e"));
+}
+
+function kindsIn(text: string): readonly ActionKind[] {
+  for (const word of text.split(" ")) {
+    const kinds = (Object.keys(kindsByVerb) as ActionKind[]).filter((kind) => kindsByVerb[kind].includes(word));
+    if (kinds.length > 0) return kinds;
+  }
+  return [];
+}

@@ -1,0 +1,341 @@
+/**
+ * What a session knows of values: who vouches for them, and where they were read. What restricts (untrusted text that was read) is shared by all
+ * sessions of one principal and credential, so that a new conversation sheds nothing; what grants (the user's words, trusted and directory values)
+ * belongs to one session and dies with it. Everything here is bounded, and whatever is forgotten can only restrict more.
+ */
+import type { Json } from "../domain/json.ts";
+import type { Label } from "../domain/label.ts";
+import { decodedOnce, embeddedJson, mayHoldCode } from "./decode-once.ts";
+import { fold, foldValue } from "./fold.ts";
+import type { LabelReader } from "./labels.ts";
+import { ShingleIndex, type Found } from "./shingles.ts";
+import { amountOf, dayOf } from "./spellings.ts";
+import { actionablesIn, normalUrl } from "./tokens.ts";
+import { UserWords } from "./user-words.ts";
+
+/** A call whose result was read. */
+export interface Origin {
+  readonly callId: string;
+  readonly sessionId: string;
+  readonly tool: string;
+  readonly atMs: number;
+  /** The result came from outside the tenant's own systems, such as a web page. */
+  readonly isOutside: boolean;
+  /** An argument of the call was named by the user, so that what it read is what the user pointed at. */
+  readonly isNamed: boolean;
+}
+
+/** A result that is to be known. */
+export interface ReadResult {
+  readonly origin: Origin;
+  readonly value: Json;
+  /** Values of the call's own arguments. */
+  readonly given: readonly string[];
+  readonly labels: LabelReader;
+  /** About how many characters the value has. */
+  readonly chars: number;
+}
+
+/** Who vouches for a value. */
+export interface Vouched {
+  readonly integrity: "trusted" | "directory";
+  readonly origin: Origin;
+}
+
+/** Bounds of what is kept, from the limit table. */
+export interface KnowledgeBounds {
+  /** Words and pairs of words that are remembered with their origin; a power of two. */
+  readonly slotsMax: number;
+  /** Trusted values, and values of records the user named, per session. */
+  readonly valuesMax: number;
+}
+
+const leafCharsMax = 300;
+const originsMax = 60_000;
+const sliceChars = 65_536;
+const depthMax = 66;
+const ibanGroups = /\b[a-z]{2}\d{2}(?: [a-z0-9]{4}){2,7}(?: [a-z0-9]{1,4})?\b/g;
+
+/** What restricts: untrusted and sensitive text that a principal has read under one credential. */
+export class Restrictions {
+  readonly #bounds: KnowledgeBounds;
+  readonly #origins: Origin[] = [];
+  #untrusted: ShingleIndex;
+  #sensitive: ShingleIndex | undefined;
+  /** What was read in the time before; it goes when the present is as old as it may get. */
+  #before: { readonly untrusted: ShingleIndex; readonly sensitive: ShingleIndex | undefined } | undefined;
+  #sinceMs: number;
+  readonly #seed: number;
+  readonly #waiting: { readonly chars: number; readonly index: () => Generator<void> }[] = [];
+  #waitingChars = 0;
+  #indexing: Promise<void> | undefined;
+
+  constructor(seed: number, bounds: KnowledgeBounds, nowMs: number) {
+    this.#seed = seed;
+    this.#bounds = bounds;
+    this.#sinceMs = nowMs;
+    this.#untrusted = new ShingleIndex({ seed, slotsMax: bounds.slotsMax });
+  }
+
+  /** Bytes of all tables. */
+  get bytes(): number {
+    const tables = [this.#untrusted, this.#sensitive, this.#before?.untrusted, this.#before?.sensitive];
+    return tables.reduce((sum, table) => sum + (table?.bytes ?? 0), 0);
+  }
+
+  /** Whether no untrusted text is remembered. */
+  get isEmpty(): boolean {
+    return this.#untrusted.isEmpty && this.#before === undefined;
+  }
+
+  /** Whether any text is remembered that only certain readers may have. */
+  get hasSensitive(): boolean {
+    return this.#sensitive !== undefined || this.#before?.sensitive !== undefined;
+  }
+
+  /** Lets go of what is older than `decayMs`, and of nothing younger. */
+  age(nowMs: number, decayMs: number): void {
+    if (nowMs - this.#sinceMs < decayMs) return;
+    const isLongAgo = nowMs - this.#sinceMs >= 2 * decayMs;
+    this.#before = isLongAgo || this.#untrusted.isEmpty ? undefined : { untrusted: this.#untrusted, sensitive: this.#sensitive };
+    this.#untrusted = new ShingleIndex({ seed: this.#seed, slotsMax: this.#bounds.slotsMax });
+    this.#sensitive = undefined;
+    this.#sinceMs = nowMs;
+  }
+
+  /** Where a folded phrase was read as untrusted text. */
+  find(phrase: string): Found | undefined {
+    return this.#untrusted.find(phrase) ?? this.#before?.untrusted.find(phrase);
+  }
+
+  /** Whether a folded phrase was read as text that only certain readers may have. */
+  isSensitive(phrase: string): boolean {
+    return (this.#sensitive?.find(phrase) ?? this.#before?.sensitive?.find(phrase)) !== undefined;
+  }
+
+  /** The table for untrusted text. */
+  get untrustedTable(): ShingleIndex {
+    return this.#untrusted;
+  }
+
+  /** The table for sensitive text, made when the first is read. */
+  sensitiveTable(): ShingleIndex {
+    return (this.#sensitive ??= new ShingleIndex({ seed: this.#seed, slotsMax: this.#bounds.slotsMax / 4 }));
+  }
+
+  /** Characters of results that were read and not indexed yet. */
+  get waitingChars(): number {
+    return this.#waitingChars;
+  }
+
+  /** Queues the indexing of a result. One queue for all sessions: whichever calls next must know what any of them has read. */
+  queue(chars: number, index: () => Generator<void>): void {
+    this.#waiting.push({ chars, index });
+    this.#waitingChars += chars;
+  }
+
+  /** Indexes what waits, in slices between which `pause` gives the event loop its turn. Undefined where nothing is left to wait for. */
+  settle(pause: () => Promise<void>): Promise<void> | undefined {
+    if (this.#indexing !== undefined) return this.#indexing;
+    if (this.#waiting.length === 0) return undefined;
+    if (this.#waitingChars <= sliceChars) {
+      for (const _slice of this.#slices()) continue;
+      return undefined;
+    }
+    this.#indexing = this.#indexWith(pause).finally(() => (this.#indexing = undefined));
+    return this.#indexing;
+  }
+
+  async #indexWith(pause: () => Promise<void>): Promise<void> {
+    for (const _slice of this.#slices()) await pause();
+  }
+
+  *#slices(): Generator<void> {
+    for (let result = this.#waiting[0]; result !== undefined; result = this.#waiting[0]) {
+      yield* result.index();
+      this.#waiting.shift();
+      this.#waitingChars -= result.chars;
+    }
+  }
+
+  addOrigin(origin: Origin): number {
+    if (this.#origins.length >= originsMax) return originsMax;
+    return this.#origins.push(origin) - 1;
+  }
+
+  originAt(index: number): Origin | undefined {
+    return this.#origins[index];
+  }
+}
+
+/** Everything known in one session. */
+export class SessionKnowledge {
+  readonly words = new UserWords();
+  readonly restrictions: Restrictions;
+  readonly #bounds: KnowledgeBounds;
+  readonly #vouched = new Map<string, Vouched>();
+  readonly #fields = new Map<string, Origin>();
+  readonly #links = new Map<string, Origin>();
+  readonly #givenFirst = new Map<string, true>();
+
+  constructor(restrictions: Restrictions, bounds: KnowledgeBounds) {
+    this.restrictions = restrictions;
+    this.#bounds = bounds;
+  }
+
+  /** Takes note of a result. It is indexed when a call is traced, so that sessions which only read pay almost nothing. */
+  note(result: ReadResult): void {
+    this.restrictions.queue(result.chars, () => this.#index(result));
+  }
+
+  /** Who vouches for a value by exact equality of a whole leaf, or of an address inside trusted text. */
+  vouchedFor(value: string): Vouched | undefined {
+    return this.#vouched.get(value);
+  }
+
+  /** The record named by the user in whose field of the same name this value stood. */
+  fieldOf(field: string, value: string): Origin | undefined {
+    return this.#fields.get(`${field}\u0000${value}`);
+  }
+
+  /** The place named by the user, inside the tenant's own systems, at which this address stood. */
+  linkedFrom(url: string): Origin | undefined {
+    return this.#links.get(url);
+  }
+
+  /**
+   * Whether the value stood in the arguments of a call before anything untrusted held it: that a result repeats what was asked for does not make it
+   * untrusted.
+   */
+  wasGivenFirst(value: string): boolean {
+    return this.#givenFirst.has(value);
+  }
+
+  *#index(result: ReadResult): Generator<void> {
+    const { restrictions } = this;
+    for (const given of result.given) {
+      const value = foldValue(given);
+      if (restrictions.find(value) === undefined) keep(this.#givenFirst, value, true, this.#bounds.valuesMax);
+    }
+    const origin = restrictions.addOrigin(result.origin);
+    const keys = new Set<string>();
+    let chars = 0;
+    const stack: { readonly value: Json; readonly pointer: string; readonly field: string; readonly depth: number }[] = [
+      { value: result.value, pointer: "", field: "", depth: 0 },
+    ];
+    for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
+      const { value, pointer, field, depth } = top;
+      if (value === null || typeof value === "boolean") continue;
+      if (typeof value === "object") {
+        if (depth >= depthMax) continue;
+        for (const [key, member] of Object.entries(value as { readonly [key: string]: Json })) {
+          const isList = Array.isArray(value);
+          if (!isList && !keys.has(key)) {
+            keys.add(key);
+            restrictions.untrustedTable.add(fold(key), origin);
+          }
+          stack.push({
+            value: member,
+            pointer: result.labels.whole === undefined ? `${pointer}/${key}` : "",
+            field: isList ? field : key,
+            depth: depth + 1,
+          });
+        }
+        continue;
+      }
+      const label = result.labels.whole ?? result.labels.at(pointer);
+      const text = String(value);
+      const inner = typeof value === "string" ? embeddedJson(value) : undefined;
+      // Leaves of JSON inside a string have the label of the string.
+      if (inner !== undefined && depth < depthMax) stack.push({ value: inner, pointer, field, depth: depth + 1 });
+      for (let start = 0; start < text.length; start += sliceChars) {
+        chars += Math.min(sliceChars, text.length - start);
+        this.#addText(text, { start, label, origin, from: result.origin });
+        if (chars >= sliceChars) {
+          chars = 0;
+          yield;
+        }
+      }
+      this.#addLeaf(text, { label, field, from: result.origin });
+    }
+    yield;
+  }
+
+  /** Words of a slice; a slice begins a little early, so that no pair of words falls between two. */
+  #addText(text: string, part: { readonly start: number; readonly label: Label; readonly origin: number; readonly from: Origin }): void {
+    const { label, origin } = part;
+    const isSensitive = isGuarded(label);
+    if (label.integrity === "trusted" && !isSensitive) return;
+    const slice = text.length <= sliceChars ? text : text.slice(Math.max(0, part.start - leafCharsMax), part.start + sliceChars);
+    const folded = fold(slice);
+    const tables = [
+      ...(label.integrity === "trusted" ? [] : [this.restrictions.untrustedTable]),
+      ...(isSensitive ? [this.restrictions.sensitiveTable()] : []),
+    ];
+    for (const table of tables) {
+      table.add(folded, origin);
+      for (const [groups] of folded.matchAll(ibanGroups)) table.addWord(groups.replaceAll(" ", ""), origin);
+      if (mayHoldCode(slice)) for (const plain of decodedOnce(slice)) table.add(fold(plain), origin);
+    }
+    if (part.from.isNamed && !part.from.isOutside && slice.includes(".")) this.#addLinks(slice, part.from);
+  }
+
+  #addLinks(text: string, from: Origin): void {
+    for (const found of actionablesIn(text)) if (found.kind === "url") keep(this.#links, found.value, from, this.#bounds.valuesMax);
+  }
+
+  #addLeaf(text: string, leaf: { readonly label: Label; readonly field: string; readonly from: Origin }): void {
+    const { label, field, from } = leaf;
+    const isShort = text.length <= leafCharsMax;
+    if (isShort && from.isNamed && field !== "") keep(this.#fields, `${fold(field)}\u0000${foldValue(text)}`, from, this.#bounds.valuesMax);
+    if (label.integrity === "untrusted") return;
+    const vouched: Vouched = { integrity: label.integrity, origin: from };
+    const vouch = (value: string): void => keep(this.#vouched, value, vouched, this.#bounds.valuesMax);
+    if (isShort) {
+      for (const form of vouchedForms(text)) vouch(form);
+    }
+    // Prose of a trusted source vouches for the addresses in it; a directory only for its entries as they are.
+    if (label.integrity === "trusted") for (const found of actionablesIn(text)) vouch(found.value);
+  }
+}
+
+/** The forms under which a whole leaf is found: as text, as address, as day, as amount. */
+function vouchedForms(text: string): readonly string[] {
+  const forms = [foldValue(text)];
+  const url = text.includes(".") && !text.includes(" ") ? normalUrl(text) : undefined;
+  if (url !== undefined) forms.push(url);
+  const day = dayOf(text);
+  if (day !== undefined) forms.push(dayForm(day));
+  const amount = amountOf(text);
+  if (amount !== undefined) forms.push(amountForm(amount));
+  return forms;
+}
+
+/** The normal form of a day among vouched values. */
+export function dayForm(day: { readonly year: number; readonly month: number; readonly day: number }): string {
+  return `day:${day.year}-${day.month}-${day.day}`;
+}
+
+/** The normal form of an amount among vouched values. */
+export function amountForm(amount: number): string {
+  return `amount:${Math.abs(amount)}`;
+}
+
+/** Whether a label keeps its values from readers who are not named. */
+export function isGuarded(label: Label): boolean {
+  if (label.confidentiality === "public") return false;
+  return label.confidentiality === "confidential" || label.confidentiality === "restricted" || label.categories.some(isGuardedCategory);
+}
+
+const guardedCategories = new Set(["personal", "secret", "health", "credential"]);
+
+function isGuardedCategory(category: string): boolean {
+  return guardedCategories.has(category);
+}
+
+/** Keeps a value, the oldest going first: what is forgotten no longer vouches for anything. */
+function keep<Value>(map: Map<string, Value>, key: string, value: Value, max: number): void {
+  if (map.has(key)) return;
+  if (map.size >= max) map.delete(map.keys().next().value as string);
+  map.set(key, value);
+}

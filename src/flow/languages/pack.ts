@@ -1,0 +1,33 @@
+/** Kinds of actions that people ask for; tools belong to some by what they do. */
+export const actionKinds = [
+  "send",
+  "post",
+  "create",
+  "delete",
+  "update",
+  "move",
+  "pay",
+  "book",
+  "share",
+  "fetch",
+  "run",
+  "switch",
+  "follow",
+  "save",
+] as const;
+
+/** One kind of action. */
+export type ActionKind = (typeof actionKinds)[number];
+
+/**
+ * How people of one language ask for actions. Phrases are folded words; `*` stands for any ending of a word, `…` for a few words between. Written
+ * from knowledge of the language, never from the text of a benchmark.
+ */
+export interface LanguagePack {
+  readonly language: string;
+  /** Frequent small words by which the language is recognised. */
+  readonly smallWords: readonly string[];
+  /** Words before a verb that turn it into its opposite. */
+  readonly negations: readonly string[];
+  readonly asks: Readonly<Record<ActionKind, readonly string[]>>;
+}

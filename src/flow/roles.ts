@@ -1,0 +1,129 @@
+/**
+ * What arguments mean. A tool declares it; where it does not, names and descriptions say it, which is a guess that people confirm
+ * (`signalbox tools roles`). A guess may only lead to more questions: what lifts a question needs a declaration.
+ */
+import type { Json, JsonObject } from "../domain/json.ts";
+import type { ArgumentRole, Tool } from "../domain/tool.ts";
+
+/** One leaf of the arguments with its role. */
+export interface ArgumentLeaf {
+  /** JSON pointer of the leaf. */
+  readonly pointer: string;
+  /** Last name on the way that is no index. */
+  readonly field: string;
+  readonly role: ArgumentRole | undefined;
+  readonly isDeclared: boolean;
+  readonly value: string | number;
+}
+
+const leavesMax = 1_000;
+
+/** The leaves of the arguments that hold text or a number, with their roles. Truth values and constants of the schema mean nothing by themselves. */
+export function argumentLeaves(tool: Pick<Tool, "argumentRoles" | "inputSchema">, args: JsonObject): readonly ArgumentLeaf[] {
+  const leaves: ArgumentLeaf[] = [];
+  const hasDeclared = Object.keys(tool.argumentRoles).length > 0;
+  const open = (value: Json, place: Place): void => {
+    if (leaves.length >= leavesMax || value === null || typeof value === "boolean") return;
+    const declared = tool.argumentRoles[place.pattern] ?? tool.argumentRoles[place.pointer];
+    if (typeof value === "object") {
+      const isList = Array.isArray(value);
+      for (const [key, member] of Object.entries(value as JsonObject)) {
+        const step = key.replaceAll("~", "~0").replaceAll("/", "~1");
+        open(member, {
+          pointer: `${place.pointer}/${step}`,
+          pattern: `${place.pattern}/${isList ? "*" : step}`,
+          field: isList ? place.field : key,
+          above: declared ?? place.above,
+          isNested: place.isNested || (!isList && place.pointer !== ""),
+          schema: inner(place.schema, isList ? undefined : key),
+        });
+      }
+      return;
+    }
+    if (isConstant(place.schema, value)) return;
+    const given = declared ?? (place.isNested ? nestedRole(place) : place.above);
+    // Where somebody said what the arguments mean, those left out steer nothing.
+    const role = given ?? (hasDeclared ? "content" : inferredRole(place.field, place.schema));
+    leaves.push({ pointer: place.pointer, field: place.field, role, isDeclared: given !== undefined, value });
+  };
+  open(args, { pointer: "", pattern: "", field: "", above: undefined, isNested: false, schema: tool.inputSchema });
+  return leaves;
+}
+
+interface Place {
+  readonly pointer: string;
+  readonly pattern: string;
+  readonly field: string;
+  readonly above: ArgumentRole | undefined;
+  readonly isNested: boolean;
+  readonly schema: Json | undefined;
+}
+
+/** Inside an object with a role, members that steer (`type`, `format`) mean what their names say; all others share the role. */
+function nestedRole(place: Place): ArgumentRole | undefined {
+  return inferredRole(place.field, place.schema) === "control" ? "control" : place.above;
+}
+
+function inner(schema: Json | undefined, key: string | undefined): Json | undefined {
+  if (schema === undefined || schema === null || typeof schema !== "object" || Array.isArray(schema)) return undefined;
+  const whole = schema as JsonObject;
+  const branches = [whole, ...[whole["anyOf"], whole["oneOf"]].flatMap((list) => (Array.isArray(list) ? (list as Json[]) : []))];
+  for (const branch of branches) {
+    if (branch === null || typeof branch !== "object") continue;
+    const found =
+      key === undefined ? (branch as JsonObject)["items"] : ((branch as JsonObject)["properties"] as JsonObject | undefined)?.[key];
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** A value that the schema itself lists carries nothing from outside. */
+function isConstant(schema: Json | undefined, value: Json): boolean {
+  if (schema === undefined || schema === null || typeof schema !== "object") return false;
+  const { enum: allowed, const: fixed } = schema as JsonObject;
+  return fixed === value || (Array.isArray(allowed) && (allowed as Json[]).includes(value));
+}
+
+type Guess = readonly [role: ArgumentRole, names: RegExp];
+
+// In order: the first that fits counts. Names are split at case and punctuation and joined by one space.
+const guesses: readonly Guess[] = [
+  ["credential", /\b(password|passwd|passphrase|secret|token|api key|private key|pin|otp|credentials?|mnemonic|seed phrase)\b/],
+  ["command", /\b(command|cmd|script|code|sql|statement|expression|shell|program|source code|bytecode|abi|query string)\b/],
+  [
+    "control",
+    /^(type|kind|format|mode|sort( by| order)?|order by|limit|offset|page( size| number)?|max results?|language|lang|locale|unit|units|currency|timezone|time zone|verbose|fields?|status|scope|priority|recurring|permanent|action|operation|permissions?)$/,
+  ],
+  ["amount", /\b(amount|price|sum|total|quantity|qty|cost|fee|value|balance|salary|tip|shares?|number of \w+)\b/],
+  ["date", /\b(date|day|datetime|time|timestamp|start|end|deadline|due|until|from date|to date|when|month|year|check ?in|check ?out)\b/],
+  [
+    "target",
+    /\b(to|cc|bcc|recipients?|receivers?|payees?|beneficiar(y|ies)|e?mails?|address(es)?|phone( numbers?)?|numbers?|iban|account( numbers?)?|urls?|uri|links?|hosts?|domains?|endpoints?|webhook|participants?|attendees?|guests?( ids?| emails?)?|invitees?|users?( names?| ids?)?|usernames?|channels?|members?|persons?|people|contacts?|assignees?|collaborators?|destinations?|locations?|rooms?( ids?)?|city|hotel|restaurant|company|path|paths|folder|director(y|ies)|friends?|followers?|groups?|teams?|app( ids?)?|devices?|repositor(y|ies)|repo|owner)\b/,
+  ],
+  ["ref", /\b(ids?|uuid|guid|refs?|references?|keys?|handle|slug|sku|number|code|attachments?|files?|filename|file name|index)\b/],
+  [
+    "content",
+    /\b(body|content|contents|text|message|subject|title|description|summary|comment|note|notes|caption|name|reason|label|review|post|tweet|reply|data|details|instructions?|prompt|query|keywords?|search)\b/,
+  ],
+];
+
+/** The role that a name and its schema suggest; undefined where they suggest none. */
+export function inferredRole(field: string, schema: Json | undefined): ArgumentRole | undefined {
+  const name = splitName(field);
+  const byName = guesses.find(([, names]) => names.test(name))?.[0];
+  const format = schema !== null && typeof schema === "object" && !Array.isArray(schema) ? (schema as JsonObject)["format"] : undefined;
+  if (format === "email" || format === "uri" || format === "hostname") return "target";
+  if (format === "date" || format === "date-time") return "date";
+  if (format === "password") return "credential";
+  return byName;
+}
+
+/** `userEmail`, `user_email` and `User-Email` as `user email`. */
+export function splitName(name: string): string {
+  return name
+    .replace(/([a-z0-9])([A-Z])/g, "$1 $2")
+    .replace(/([A-Z]+)([A-Z][a-z])/g, "$1 $2")
+    .replace(/[^A-Za-z0-9]+/g, " ")
+    .trim()
+    .toLowerCase();
+}

@@ -1,0 +1,202 @@
+import type { JsonObject } from "../domain/json.ts";
+import type { ArgumentRole, Tool } from "../domain/tool.ts";
+import { decodedOnce } from "./decode-once.ts";
+import { fold, foldValue } from "./fold.ts";
+import { intentOf, type Intent } from "./intent.ts";
+import { amountForm, dayForm, type Origin, type Restrictions, type SessionKnowledge } from "./knowledge.ts";
+import { argumentLeaves, type ArgumentLeaf } from "./roles.ts";
+import { judgeFlow, type FlowVerdict, type Source, type Traced } from "./rules.ts";
+import { forgottenOrigin } from "./shingles.ts";
+import { amountOf, dayOf, spellingsOfAmount, spellingsOfDay } from "./spellings.ts";
+import { actionablesIn, normalEmail, normalUrl, urlParts, type Actionable } from "./tokens.ts";
+
+/** What is traced. */
+export interface FlowCall {
+  readonly tool: Pick<Tool, "name" | "description" | "asks" | "tier" | "isEgress" | "argumentRoles" | "inputSchema">;
+  readonly args: JsonObject;
+  /** A policy rule lets such calls run without their tier's question. */
+  readonly isStanding: boolean;
+  /** Mode `strict`: what is not known counts as not given. */
+  readonly isStrict: boolean;
+}
+
+/** The verdict, with what it rests on. */
+export interface FlowTrace extends FlowVerdict {
+  readonly intent: Intent;
+  readonly traced: readonly Traced[];
+}
+
+/** Whether a call has to be traced at all: it changes something, or its arguments leave. */
+export function isConsequential(tool: Pick<Tool, "tier" | "isEgress">): boolean {
+  return tool.tier !== "read" || tool.isEgress;
+}
+
+const steeringRoles: readonly ArgumentRole[] = ["target", "ref", "amount", "date", "command", "credential"];
+const shortCharsMax = 120;
+const guardedWordsMin = 5;
+
+/** Traces every argument of a consequential call and judges it. Results that were read must have been indexed. */
+export function traceCall(call: FlowCall, knowledge: SessionKnowledge): FlowTrace {
+  const { tool } = call;
+  const intent = intentOf(tool, knowledge.words);
+  const leaves = argumentLeaves(tool, call.args);
+  const isFetch = tool.tier === "read" && intent === "asked";
+  const steering: Traced[] = [];
+  const carried: Traced[] = [];
+  const guarded: Traced[] = [];
+  for (const leaf of leaves) {
+    const role = roleOf(leaf);
+    if (role === "control") continue;
+    if (steeringRoles.includes(role)) steering.push(traceValue({ leaf, role, knowledge, isFetch }));
+    else if (typeof leaf.value === "string") {
+      carried.push(...carriedBy(leaf, leaf.value, knowledge));
+      if (tool.isEgress && isGuardedText(leaf.value, knowledge.restrictions))
+        guarded.push({ pointer: leaf.pointer, role, source: "untrusted", origin: undefined, text: leaf.value });
+    }
+  }
+  const verdict = judgeFlow({
+    tool,
+    intent,
+    steering,
+    carried,
+    guarded,
+    isBlind: knowledge.words.isEmpty,
+    isStrict: call.isStrict,
+    isStanding: call.isStanding,
+    hasReadUntrusted: !knowledge.restrictions.isEmpty,
+  });
+  return { ...verdict, intent, traced: [...steering, ...carried, ...guarded] };
+}
+
+/** An argument that means nothing known is content when it is long, and refers to something when it is short. */
+function roleOf({ role, value }: ArgumentLeaf): ArgumentRole {
+  if (role !== undefined) return role;
+  return typeof value === "string" && (value.length > shortCharsMax || value.includes("\n")) ? "content" : "ref";
+}
+
+function traceValue(parts: {
+  readonly leaf: ArgumentLeaf;
+  readonly role: ArgumentRole;
+  readonly knowledge: SessionKnowledge;
+  readonly isFetch: boolean;
+}): Traced {
+  const { leaf, role, knowledge, isFetch } = parts;
+  const text = String(leaf.value);
+  const found =
+    role === "date"
+      ? (traceDay(text, knowledge) ?? tracePlain(leaf, text, knowledge, isFetch))
+      : role === "amount"
+        ? (traceAmount(leaf.value, knowledge) ?? tracePlain(leaf, text, knowledge, isFetch))
+        : tracePlain(leaf, text, knowledge, isFetch);
+  return { pointer: leaf.pointer, role, text, ...found };
+}
+
+type Place = Pick<Traced, "source" | "origin">;
+
+function tracePlain(leaf: ArgumentLeaf, text: string, knowledge: SessionKnowledge, isFetch: boolean): Place {
+  const { words } = knowledge;
+  const value = foldValue(text);
+  if (value === "") return place("user");
+  if (words.says(text)) return place("user");
+  const url = normalUrl(text);
+  if (url !== undefined && saysUrl(url, knowledge)) return place("user");
+  const email = normalEmail(text);
+  for (const form of [value, url, email, text.replace(/[\s().-]/g, "")]) {
+    const known = form === undefined ? undefined : knowledge.vouchedFor(form);
+    if (known !== undefined) return place(known.integrity, known.origin);
+  }
+  const record = knowledge.fieldOf(fold(leaf.field), value);
+  if (record !== undefined) return place("named-record", record);
+  const linked = isFetch && url !== undefined ? knowledge.linkedFrom(url) : undefined;
+  if (linked !== undefined) return place("named-record", linked);
+  if (knowledge.wasGivenFirst(value)) return place("nowhere");
+  const read = readIn(knowledge, [value, url, digitsOf(text), value.replaceAll(" ", "")]) ?? readIn(knowledge, decodedOnce(text).map(fold));
+  if (read !== undefined) return read;
+  // A page of a site that the user named, worked out by the model: nothing that was read leads there.
+  if (url !== undefined && isFetch && words.says(hostOf(text))) return place("user");
+  return place("nowhere");
+}
+
+function traceDay(text: string, knowledge: SessionKnowledge): Place | undefined {
+  const day = dayOf(text);
+  if (day === undefined) return undefined;
+  const spellings = spellingsOfDay(day);
+  if (knowledge.words.saysNumber(spellings)) return place("user");
+  const known = knowledge.vouchedFor(dayForm(day));
+  if (known !== undefined) return place(known.integrity, known.origin);
+  return readUnlessGiven(text, spellings, knowledge);
+}
+
+function traceAmount(value: string | number, knowledge: SessionKnowledge): Place | undefined {
+  const amount = amountOf(value);
+  if (amount === undefined) return undefined;
+  const spellings = spellingsOfAmount(amount);
+  if (knowledge.words.saysNumber(spellings)) return place("user");
+  const known = knowledge.vouchedFor(amountForm(amount));
+  if (known !== undefined) return place(known.integrity, known.origin);
+  return readUnlessGiven(String(value), spellings, knowledge);
+}
+
+function readUnlessGiven(text: string, spellings: readonly string[], knowledge: SessionKnowledge): Place {
+  const read = knowledge.wasGivenFirst(foldValue(text)) ? undefined : readIn(knowledge, spellings);
+  return read ?? place("nowhere");
+}
+
+/** Where one of several spellings was read as untrusted text. */
+function readIn(knowledge: SessionKnowledge, spellings: readonly (string | undefined)[]): Place | undefined {
+  const { restrictions } = knowledge;
+  for (const spelling of spellings) {
+    if (spelling === undefined || spelling === "") continue;
+    const found = restrictions.find(spelling);
+    if (found !== undefined) return place("untrusted", found.origin === forgottenOrigin ? undefined : restrictions.originAt(found.origin));
+  }
+  return undefined;
+}
+
+function digitsOf(text: string): string | undefined {
+  const digits = text.replace(/\D/g, "");
+  return digits.length >= 6 && digits.length >= text.length / 2 ? digits : undefined;
+}
+
+function place(source: Source, origin?: Origin): Place {
+  return { source, origin };
+}
+
+/** The user gave exactly this address, whatever its scheme and `www.`. */
+function saysUrl(url: string, knowledge: SessionKnowledge): boolean {
+  return knowledge.words.spans.some((span) => actionablesIn(span).some(({ kind, value }) => kind === "url" && value === url));
+}
+
+function hostOf(text: string): string {
+  return urlParts(text)?.host ?? text;
+}
+
+/** Addresses, links and accounts inside content, also when they are written in another notation. */
+function carriedBy(leaf: ArgumentLeaf, text: string, knowledge: SessionKnowledge): readonly Traced[] {
+  const role = "content";
+  return [text, ...decodedOnce(text)].flatMap((plain) =>
+    actionablesIn(plain).map((found): Traced => ({ pointer: leaf.pointer, role, text: found.text, ...traceActionable(found, knowledge) })),
+  );
+}
+
+function traceActionable(found: Actionable, knowledge: SessionKnowledge): Place {
+  if (knowledge.words.says(found.text) || knowledge.words.says(found.value)) return place("user");
+  if (found.kind === "url" && saysUrl(found.value, knowledge)) return place("user");
+  const known = knowledge.vouchedFor(found.value);
+  if (known !== undefined) return place(known.integrity, known.origin);
+  return readIn(knowledge, [found.value, fold(found.text)]) ?? place("nowhere");
+}
+
+/** Whether content repeats a run of guarded words, or a guarded number. */
+function isGuardedText(text: string, restrictions: Restrictions): boolean {
+  if (!restrictions.hasSensitive) return false;
+  return [text, ...decodedOnce(text)].some((plain) => {
+    const words = fold(plain).match(/[\p{L}\p{N}]+/gu) ?? [];
+    for (const [group] of plain.matchAll(/\d[\d .-]{4,}\d/g)) if (restrictions.isSensitive(group.replace(/\D/g, ""))) return true;
+    for (const word of words) if (/\d/.test(word) && word.length >= 6 && restrictions.isSensitive(word)) return true;
+    for (let at = 0; at + guardedWordsMin <= words.length; at += 1) {
+      if (restrictions.isSensitive(words.slice(at, at + guardedWordsMin).join(" "))) return true;
+    }
+    return false;
+  });
+}
