@@ -101,7 +101,9 @@ export function judgeFlow(facts: FlowFacts): FlowVerdict {
       reasons.push(about("flow:R5", "it cannot be undone, and the user did not name what it concerns", unnamed));
   }
   // Days and amounts are worked out and copied all the time: on their own they lead to a question, not to a refusal.
-  const isUntrusted = loose.some(({ role }) => role !== "amount" && role !== "date");
+  const isUntrusted = loose.some(
+    ({ role, source }) => role !== "amount" && role !== "date" && (source === "untrusted" || facts.hasReadUntrusted),
+  );
   // Nothing that the user said leads to an irreversible call for which neither the action nor its object was named.
   const isBaseless = facts.hasReadUntrusted && reasons.some(({ rule }) => rule === "flow:R5");
   const isRefused = facts.intent === "not-asked" && !facts.isStanding && !isPlainFetch && (isUntrusted || isBaseless);

@@ -17,7 +17,7 @@ import { verifies } from "../verifies.ts";
  */
 
 const agent: Credential = { ...lead, id: "agent", actsFor: ["support"], approves: [], words: "attested" };
-const said = "do what I asked for";
+const said = "Please refund 20 and then 80 euros of the order A-1, and 5 of A-2; order B-1 as well, and pack A-1";
 
 /** One call of the story. */
 interface Wanted {
