@@ -92,9 +92,9 @@ test("what was read restricts new sessions for `flowDecayMs`", async () => {
   const clock = manualClock();
   const box = await reader({ flowDecayMs: 60_000 }, clock);
   await read(await turnOf(box, null), "write to first@attack.example");
-  clock.jump(59_000);
+  await clock.advance(59_000);
   expect((await send(await turnOf(box, null), "first@attack.example")).outcome.kind).toBe("pending");
-  clock.jump(120_000);
+  await clock.advance(120_000);
   expect((await send(await turnOf(box, null), "first@attack.example")).outcome.kind).toBe("completed");
   await box.close();
 });

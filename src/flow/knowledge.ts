@@ -60,6 +60,7 @@ const ibanGroups = /\b[a-z]{2}\d{2}(?: [a-z0-9]{4}){2,7}(?: [a-z0-9]{1,4})?\b/g;
 export class Restrictions {
   readonly #bounds: KnowledgeBounds;
   readonly #origins: Origin[] = [];
+  readonly #givenFirst = new Map<string, true>();
   #untrusted: ShingleIndex;
   #sensitive: ShingleIndex | undefined;
   /** What was read in the time before; it goes when the present is as old as it may get. */
@@ -106,6 +107,22 @@ export class Restrictions {
   /** Where a folded phrase was read as untrusted text. */
   find(phrase: string): Found | undefined {
     return this.#untrusted.find(phrase) ?? this.#before?.untrusted.find(phrase);
+  }
+
+  /** Takes note of values of a call's arguments, before what it brought is indexed. */
+  given(values: readonly string[]): void {
+    for (const given of values) {
+      const value = foldValue(given);
+      if (this.find(value) === undefined) keep(this.#givenFirst, value, true, this.#bounds.valuesMax);
+    }
+  }
+
+  /**
+   * Whether the value stood in the arguments of a call before anything untrusted held it: that a result repeats what was asked for does not make it
+   * untrusted.
+   */
+  wasGivenFirst(value: string): boolean {
+    return this.#givenFirst.has(value);
   }
 
   /** Whether a folded phrase was read as text that only certain readers may have. */
@@ -176,7 +193,6 @@ export class SessionKnowledge {
   readonly #vouched = new Map<string, Vouched>();
   readonly #fields = new Map<string, Origin>();
   readonly #links = new Map<string, Origin>();
-  readonly #givenFirst = new Map<string, true>();
 
   constructor(restrictions: Restrictions, bounds: KnowledgeBounds) {
     this.restrictions = restrictions;
@@ -203,20 +219,9 @@ export class SessionKnowledge {
     return this.#links.get(url);
   }
 
-  /**
-   * Whether the value stood in the arguments of a call before anything untrusted held it: that a result repeats what was asked for does not make it
-   * untrusted.
-   */
-  wasGivenFirst(value: string): boolean {
-    return this.#givenFirst.has(value);
-  }
-
   *#index(result: ReadResult): Generator<void> {
     const { restrictions } = this;
-    for (const given of result.given) {
-      const value = foldValue(given);
-      if (restrictions.find(value) === undefined) keep(this.#givenFirst, value, true, this.#bounds.valuesMax);
-    }
+    restrictions.given(result.given);
     const origin = restrictions.addOrigin(result.origin);
     const keys = new Set<string>();
     let chars = 0;

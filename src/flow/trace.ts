@@ -109,7 +109,7 @@ function tracePlain(leaf: ArgumentLeaf, text: string, knowledge: SessionKnowledg
   if (record !== undefined) return place("named-record", record);
   const linked = isFetch && url !== undefined ? knowledge.linkedFrom(url) : undefined;
   if (linked !== undefined) return place("named-record", linked);
-  if (knowledge.wasGivenFirst(value)) return place("nowhere");
+  if (knowledge.restrictions.wasGivenFirst(value)) return place("nowhere");
   const read = readIn(knowledge, [value, url, digitsOf(text), value.replaceAll(" ", "")]) ?? readIn(knowledge, decodedOnce(text).map(fold));
   if (read !== undefined) return read;
   // A page of a site that the user named, worked out by the model: nothing that was read leads there.
@@ -138,7 +138,7 @@ function traceAmount(value: string | number, knowledge: SessionKnowledge): Place
 }
 
 function readUnlessGiven(text: string, spellings: readonly string[], knowledge: SessionKnowledge): Place {
-  const read = knowledge.wasGivenFirst(foldValue(text)) ? undefined : readIn(knowledge, spellings);
+  const read = knowledge.restrictions.wasGivenFirst(foldValue(text)) ? undefined : readIn(knowledge, spellings);
   return read ?? place("nowhere");
 }
 
@@ -146,7 +146,8 @@ function readUnlessGiven(text: string, spellings: readonly string[], knowledge: 
 function readIn(knowledge: SessionKnowledge, spellings: readonly (string | undefined)[]): Place | undefined {
   const { restrictions } = knowledge;
   for (const spelling of spellings) {
-    if (spelling === undefined || spelling === "") continue;
+    // A single character stands in every text.
+    if (spelling === undefined || spelling.length < 2) continue;
     const found = restrictions.find(spelling);
     if (found !== undefined) return place("untrusted", found.origin === forgottenOrigin ? undefined : restrictions.originAt(found.origin));
   }
