@@ -113,11 +113,7 @@ policy:
     expect(places(loaded)).toMatchInlineSnapshot(`
       [
         "2:8 this is not the address of a PostgreSQL database | write \`postgres://user@host:5432/database\`",
-<<<<<<< HEAD
-        "3:1 unknown member \`listn\` (nearest: \`listen\`) | known here: \`version\`, \`store\`, \`listen\`, \`hosts\`, \`keys\`, \`credentials\`, \`sources\`, \`decisionPoints\`, \`upstreams\`, \`mcp\`, \`tools\`, \`policy\`, \`limits\`, \`readOnly\`, \`anchors\`",
-=======
-        "3:1 unknown member \`listn\` (nearest: \`listen\`) | known here: \`version\`, \`store\`, \`listen\`, \`hosts\`, \`keys\`, \`credentials\`, \`sources\`, \`upstreams\`, \`mcp\`, \`tools\`, \`policy\`, \`flow\`, \`limits\`, \`readOnly\`, \`anchors\`",
->>>>>>> 536fa3c (fix(flow): what one session gave first is known to its siblings, and single characters are no mention)
+        "3:1 unknown member \`listn\` (nearest: \`listen\`) | known here: \`version\`, \`store\`, \`listen\`, \`hosts\`, \`keys\`, \`credentials\`, \`sources\`, \`decisionPoints\`, \`upstreams\`, \`mcp\`, \`tools\`, \`policy\`, \`flow\`, \`limits\`, \`readOnly\`, \`anchors\`",
         "5:20 a secret stands here by value | write \`secret://env/NAME\` or \`secret://file/path\`; the file itself holds no secret",
         "5:71 a credential that calls may not approve | make a second credential with \`approves:\` for the person who answers",
         "6:3 this credential may do nothing | give it \`actsFor: [role]\`, \`approves: [group]\` or \`administers: true\`",
