@@ -37,6 +37,7 @@ import { createRecovery, type Recovery } from "./recovery.ts";
 import { addTools, forgetsCalls, recordTools } from "./register-tools.ts";
 import { createResultCheck } from "./result-check.ts";
 import type { Runtime } from "./runtime.ts";
+import type { CallState } from "./stage.ts";
 import { createSessions, type Sessions } from "./sessions.ts";
 import { createToolSources, type ToolSources } from "./tool-sources.ts";
 import { startUpkeep, type Upkeep } from "./upkeep.ts";
@@ -177,16 +178,7 @@ async function createRuntime(
     ...hidden,
     decisionPoints: createDecisionPoints(options.decisionPoints ?? [], { clock, limits, secret: hidden.secret, reportFault }),
     toolRates: rates,
-    takeToolRate(call) {
-      const tool = call.registered?.tool;
-      if (tool?.ratePerMinute === undefined) return 0;
-      return rates.take({
-        tenant: call.session.principal.tenant,
-        tool: tool.name,
-        perMinute: tool.ratePerMinute,
-        nowMonotonicMs: clock.monotonic(),
-      });
-    },
+    takeToolRate: (call) => takeToolRate(rates, call, clock.monotonic()),
     reportHandler: (tool, what, note) => trouble({ kind: "handler", where: tool.name, note: `${what}: ${note}` }),
     callInside: (parent, request) => (knot.carrier as Carrier).inside(parent, request),
     withinReplyDeadline: (running, asker) => (knot.carrier as Carrier).within(running, asker),
@@ -224,6 +216,12 @@ function breakersOn(store: Store, clock: Clock): SharedBreakers | undefined {
       return (await store.commit({ operations: [put], entries: [], wait: "claimed" })).kind === "committed";
     },
   });
+}
+
+function takeToolRate(rates: ReturnType<typeof createToolRates>, call: CallState, nowMonotonicMs: number): number {
+  const tool = call.registered?.tool;
+  if (tool?.ratePerMinute === undefined) return 0;
+  return rates.take({ tenant: call.session.principal.tenant, tool: tool.name, perMinute: tool.ratePerMinute, nowMonotonicMs });
 }
 
 /** Secrets in and out: references are resolved late, and whatever was resolved is redacted from everything that leaves. */
