@@ -3,9 +3,14 @@ import { join } from "node:path";
 import { limitTable, type LimitRow } from "../src/base/limits.ts";
 import { codes, retryFor, type CodeRow, type Effect, type ErrorCode } from "../src/errors/codes.ts";
 import { levelsOf, type Layers } from "./layers.ts";
+import { aarm } from "../test/security/aarm.ts";
+import { owaspAgentic } from "../test/security/owasp-agentic.ts";
+import { owaspMcp } from "../test/security/owasp-mcp.ts";
 import { root } from "./source.ts";
+import { standardsPage } from "./standards.ts";
 
 const notice = "<!-- Made by `npm run docs`; change the table in the source instead. -->";
+const standardsNotice = "<!-- Made by `npm run docs` from `test/security/`; change the list there instead. -->";
 
 /** `docs/errors.md` from the table of codes. */
 export function errorsPage(): string {
@@ -90,6 +95,8 @@ export function pages(): ReadonlyMap<string, string> {
   return new Map([
     ["docs/errors.md", errorsPage()],
     ["docs/limits.md", limitsPage()],
+    ["docs/security/aarm.md", standardsPage("Self-assessment: AARM", standardsNotice, [aarm])],
+    ["docs/security/owasp.md", standardsPage("Self-assessment: OWASP lists for agents and MCP", standardsNotice, [owaspAgentic, owaspMcp])],
     ["docs/architecture.md", between(architecture, "layers", layersDiagram(layers))],
   ]);
 }

@@ -142,7 +142,7 @@ export const requirements = [
   { id: "SAFE-06", state: "partial", text: "tenants cannot see or affect each other", note: "data, keys, approvals, rates and budgets are apart; memory and connections of one process are shared" },
   { id: "SAFE-07", state: "planned", text: "red-team suite and InjecAgent-style attacks run in CI against a user's own tools (`signalbox eval redteam`)" },
   { id: "SAFE-08", state: "done", text: "tamper evidence of the ledger shown by attack tests" },
-  { id: "SAFE-09", state: "planned", text: "self-assessment against AARM 1.0 (R1–R9, arXiv 2602.09433) and the OWASP lists for agents and MCP: each row an automated test or a stated gap" },
+  { id: "SAFE-09", state: "done", text: "self-assessment against AARM 1.0 (R1–R9, arXiv 2602.09433) and the OWASP lists for agents and MCP: each row an automated test or a stated gap" },
   { id: "SAFE-10", state: "partial", text: "direct manipulation (jailbreak, tool-selection attacks by the user) never exceeds the user's own rights and gates; suite in CI", note: "the cases that there are run with the tests; there is no suite of attacks yet" },
   { id: "SAFE-11", state: "partial", text: "TLS to and from peers beyond loopback unless waived explicitly; egress of tools and sandboxes limited to declared hosts", note: "outbound requests of HTTP tools; the gateway itself speaks no TLS" },
   { id: "SAFE-12", state: "partial", text: "untrusted text reaches the model only in marked, typed fields, never mixed with the runtime's own messages", note: "results are marked as untrusted and typed in every form; the messages of a failure are redacted but not marked" },
