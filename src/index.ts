@@ -24,6 +24,7 @@ export type { HttpPointOptions } from "./connectors/http-point.ts";
 export type { DecisionPoint, PointAnswer, PointRequest } from "./domain/decision-point.ts";
 export { workerConnector } from "./connectors/worker.ts";
 export type { Approval, ApprovalState } from "./domain/approval.ts";
+export type { ApprovalCard, CardArgument, CardOrigin, CardSaid } from "./domain/approval-card.ts";
 export type { Decision } from "./domain/decision.ts";
 export type { Json, JsonObject } from "./domain/json.ts";
 export type { Label } from "./domain/label.ts";

@@ -12,7 +12,7 @@ const nameCharsMax = 40;
 const leavesMax = 200;
 
 /** What a person wants to know first. */
-const roleOrder: readonly (ArgumentRole | undefined)[] = [
+export const roleOrder: readonly (ArgumentRole | undefined)[] = [
   "target",
   "amount",
   "command",
@@ -52,23 +52,25 @@ function firstSentence(description: string): string {
   return end < 0 ? description : description.slice(0, end);
 }
 
-interface Leaf {
+/** One argument, opened down to a single value. */
+export interface Leaf {
+  readonly pointer: string;
   readonly name: string;
   readonly role: ArgumentRole | undefined;
   readonly value: Json;
 }
 
-/** The arguments one by one; objects are opened, lists stay whole unless they hold objects. */
-function leavesOf(args: JsonObject, roles: Tool["argumentRoles"]): Leaf[] {
+/** The arguments one by one; objects are opened, lists stay whole unless they hold objects, or `opensLists`. At most 200. */
+export function leavesOf(args: JsonObject, roles: Tool["argumentRoles"], opensLists = false): Leaf[] {
   const leaves: Leaf[] = [];
   const open = (value: Json, pointer: string, rolePointer: string, name: string): void => {
     if (leaves.length >= leavesMax) return;
     const isOpened =
       typeof value === "object" &&
       value !== null &&
-      (!Array.isArray(value) || value.some((item) => typeof item === "object" && item !== null));
-    if (!isOpened) {
-      leaves.push({ name, role: roles[rolePointer] ?? roles[pointer] ?? roles[`${rolePointer}/*`], value });
+      (!Array.isArray(value) || opensLists || value.some((item) => typeof item === "object" && item !== null));
+    if (!isOpened || Object.keys(value).length === 0) {
+      leaves.push({ pointer, name, role: roles[rolePointer] ?? roles[pointer] ?? roles[`${rolePointer}/*`], value });
       return;
     }
     for (const [key, inner] of Object.entries(value as JsonObject)) {

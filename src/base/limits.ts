@@ -57,6 +57,15 @@ export const limitTable = {
   // People.
   approvalExpiryMs: { value: 86_400_000, unit: "ms", about: "an approval nobody answered expires" },
   approvalGrantMs: { value: 600_000, unit: "ms", about: "a given approval must be used within" },
+  cardSaidCharsMax: { value: 600, unit: "characters", about: "the user's words on the card of an approval" },
+  cardArgumentsMax: { value: 50, unit: "arguments", about: "single values on the card of an approval, the most consequential first" },
+  cardValueCharsMax: { value: 300, unit: "characters", about: "one value on the card of an approval" },
+  cardQuoteCharsMax: { value: 200, unit: "characters", about: "a quote of where an argument on the card of an approval came from" },
+  cardEntriesMax: {
+    value: 200,
+    unit: "entries",
+    about: "ledger entries of a conversation that are searched for where arguments came from",
+  },
   approvalsPendingMax: { value: 20, unit: "approvals", about: "pending approvals of one principal" },
   freshAuthenticationMs: { value: 300_000, unit: "ms", about: "an approver of a privileged call authenticated within" },
   // Keys.

@@ -1,6 +1,7 @@
 import { answerApproval, approvalKey, pendingCounter } from "../approvals/approvals.ts";
 import { canonicalJson } from "../base/canonical-json.ts";
 import type { Approval } from "../domain/approval.ts";
+import type { ApprovalCard } from "../domain/approval-card.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Answer } from "../domain/outcome.ts";
 import type { Credential } from "../domain/principal.ts";
@@ -8,6 +9,7 @@ import { toolCallError } from "../errors/tool-call-error.ts";
 import { approvalClosed, approvalDecided, callDenied } from "../ledger/entries.ts";
 import type { OpenedValues } from "../ledger/vault.ts";
 import type { EntryDraft, Operation, Row } from "../store/store.ts";
+import { readCard } from "./approval-cards.ts";
 import type { ApprovalDecision, Signalbox } from "./box.ts";
 import { parkedKind, type ParkedCall } from "./parked.ts";
 import { releaseOperations } from "./release.ts";
@@ -77,6 +79,13 @@ class Desk implements ApprovalDesk {
     const parked = await this.#parked(tenant, approval.callId);
     const opened = parked === undefined ? undefined : await this.#open(approval, parked);
     return opened?.["arguments"]?.value as JsonObject | undefined;
+  }
+
+  async card(id: string, tenant: string): Promise<ApprovalCard> {
+    const approval = await this.get(id, tenant);
+    const parked = await this.#parked(tenant, approval.callId);
+    const opened = parked === undefined ? undefined : await this.#open(approval, parked);
+    return await readCard({ runtime: this.#runtime, sessions: this.#sessions }, approval, opened);
   }
 
   async decide(id: string, decision: ApprovalDecision, credential: Credential): ReturnType<ApprovalDesk["decide"]> {

@@ -1,4 +1,5 @@
 import type { Approval, ApprovalState } from "../domain/approval.ts";
+import type { ApprovalCard } from "../domain/approval-card.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Answer } from "../domain/outcome.ts";
 import type { Credential, Principal, Session } from "../domain/principal.ts";
@@ -34,6 +35,8 @@ export interface Signalbox {
     get(id: string, tenant: string): Promise<Approval>;
     /** The arguments that would run, for the person who decides; `undefined` once the call has settled. */
     arguments(id: string, tenant: string): Promise<JsonObject | undefined>;
+    /** What a person needs in order to judge it: words, arguments and where they came from, reasons, what can be taken back. */
+    card(id: string, tenant: string): Promise<ApprovalCard>;
     /** Answers; with the last needed yes the call wakes, is judged again and runs. The answer tells how the call went on. */
     decide(
       id: string,

@@ -186,6 +186,7 @@ function boxOf(parts: Assembly): Signalbox {
     approvals: {
       list: (query) => desk.list(query),
       get: (id, tenant) => desk.get(id, tenant),
+      card: (id, tenant) => desk.card(id, tenant),
       arguments: (id, tenant) => desk.arguments(id, tenant),
       async decide(id, decision, credential) {
         refuseWhenClosing();

@@ -1,9 +1,10 @@
 import { isoTime } from "../base/clock.ts";
 import type { JsonObject } from "../domain/json.ts";
 import { jsonText } from "../gateway/json-text.ts";
-import { gatewayFlags, type Command, type Invocation } from "./command.ts";
+import { cardText, type ShownApproval } from "./approval-card.ts";
+import { gatewayFlags, type Command } from "./command.ts";
 import { gatewayClient, refused } from "./gateway-client.ts";
-import { paint, plain, show, table } from "./terminal.ts";
+import { show, table } from "./terminal.ts";
 
 const list: Command = {
   name: "approvals list",
@@ -30,43 +31,16 @@ const list: Command = {
 
 const showOne: Command = {
   name: "approvals show",
-  summary: "Show one question with the arguments that would run",
+  summary: "Show one question as a card: what would run, for whom, where each argument came from, and why it asks",
   takes: ["ID"],
   flags: gatewayFlags,
   async run(invocation) {
     const answer = await gatewayClient(invocation)("GET", `/v1/approvals/${encodeURIComponent(invocation.positionals[0] as string)}`);
     if (answer.status !== 200) return refused(invocation, answer);
-    show(invocation, answer.body, () =>
-      cardText(invocation, answer.body["approval"] as JsonObject, answer.body["arguments"] as JsonObject | undefined),
-    );
+    show(invocation, answer.body, () => cardText(invocation.terminal, answer.body as unknown as ShownApproval));
     return "ok";
   },
 };
-
-function cardText(invocation: Invocation, approval: JsonObject, args: JsonObject | undefined): string {
-  const reasons = (approval["reasons"] as unknown as readonly JsonObject[]).map((reason) => [
-    "",
-    jsonText(reason["rule"]),
-    jsonText(reason["reason"]),
-  ]);
-  const facts = table([
-    ["state", jsonText(approval["state"])],
-    ["tool", `${jsonText(approval["tool"])}@${jsonText(approval["version"])}`],
-    ["for", `${jsonText(approval["user"])} (${(approval["roles"] as readonly string[]).join(", ")})`],
-    ["expires", isoTime(Number(approval["expiresAtMs"]))],
-    ["needs", `${jsonText(approval["quorum"])} of ${(approval["approvers"] as readonly string[]).join(", ")}`],
-  ]);
-  // Arguments are shown as JSON with every special character escaped, so that none can rewrite the card around them.
-  const shown = args === undefined ? "" : `arguments\n${plainJson(args)}\n`;
-  return `${paint(invocation.terminal, "bold", plain(jsonText(approval["summary"])))}\n${facts}why it asks\n${table(reasons)}${shown}`;
-}
-
-function plainJson(value: JsonObject): string {
-  return JSON.stringify(value, undefined, 2).replace(
-    /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`,
-  );
-}
 
 const approve = answering("approvals approve", "Say yes; the call is judged again and runs", true);
 const reject = answering("approvals reject", "Say no", false);

@@ -44,7 +44,10 @@ describe("a whole installation", () => {
     expect(shop.refunds).toEqual([]);
     expect((await agent(["approvals", "approve", outcome.waiting.approvalId])).code).toBe(1);
     expect(JSON.parse((await lead(["approvals", "list"])).out)).toMatchObject({ approvals: [{ id: outcome.waiting.approvalId }] });
-    expect((await lead(["approvals", "show", outcome.waiting.approvalId])).out).toContain('"orderId": "A-1"');
+    expect(JSON.parse((await lead(["approvals", "show", outcome.waiting.approvalId])).out)).toMatchObject({
+      arguments: { orderId: "A-1" },
+      card: { user: "ada", arguments: [{ name: "orderId", value: '"A-1"' }] },
+    });
     expect((await lead(["approvals", "approve", outcome.waiting.approvalId])).code).toBe(0);
     await expect.poll(() => shop.refunds.length).toBe(1);
 

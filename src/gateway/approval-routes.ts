@@ -3,6 +3,7 @@ import type { Credential } from "../domain/principal.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { answerBody, approvalBody } from "./answer.ts";
 import { ok, type GuardedRoute, type Route, type RouteRequest } from "./route.ts";
+import { cardSchema } from "./card-schema.ts";
 import { closed, namedSchemas, open, textSchema } from "./schemas.ts";
 
 const states = ["pending", "approved", "rejected", "expired", "used", "void"] as const satisfies readonly ApprovalState[];
@@ -47,17 +48,19 @@ const readApproval: GuardedRoute = {
   path: "/v1/approvals/{id}",
   group: "Approvals",
   access: ["approver", "administrator"],
-  summary: "One question, with the arguments that would run",
+  summary: "One question, with what a person needs to judge it",
   answers: {
     200: {
-      about: "`arguments` is absent once the call has settled.",
-      schema: open({ approval: namedSchemas.Approval, arguments: { type: "object" } }, ["approval"]),
+      about: "`card` is fit for people's eyes; `arguments` are exactly those that would run, absent once the call has settled.",
+      schema: open({ approval: namedSchemas.Approval, card: cardSchema, arguments: { type: "object" } }, ["approval", "card"]),
     },
   },
   async handle(request) {
     const approval = await visibleApproval(request);
-    const found = await request.services.box.approvals.arguments(approval.id, request.credential.tenant);
-    return ok({ approval: approvalBody(approval), arguments: found });
+    const { approvals } = request.services.box;
+    const card = await approvals.card(approval.id, request.credential.tenant);
+    const found = await approvals.arguments(approval.id, request.credential.tenant);
+    return ok({ approval: approvalBody(approval), card, arguments: found });
   },
 };
 

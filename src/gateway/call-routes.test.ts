@@ -90,7 +90,10 @@ describe("calls over HTTP", () => {
     expect((await live.send("GET", "/v1/approvals?state=pending", { key: keys.outsider })).json?.["approvals"]).toEqual([]);
     expect(await live.send("GET", `/v1/approvals/${approvalId}`, { key: keys.lead })).toMatchObject({
       status: 200,
-      json: { arguments: { id: "A-1" } },
+      json: {
+        arguments: { id: "A-1" },
+        card: { user: "ada", agent: "agent", arguments: [{ name: "id", value: '"A-1"' }] },
+      },
     });
 
     const decided = await live.send("POST", `/v1/approvals/${approvalId}/answer`, { key: keys.lead, body: { approve: true } });

@@ -1,0 +1,81 @@
+import type { Limits } from "../base/limits.ts";
+import type { Approval } from "../domain/approval.ts";
+import type { ApprovalCard, CardArgument } from "../domain/approval-card.ts";
+import type { JsonObject } from "../domain/json.ts";
+import type { ArgumentRole, Tier, Tool } from "../domain/tool.ts";
+import { leavesOf, roleOrder, type Leaf } from "./card.ts";
+import { originOf, type Seen } from "./origins.ts";
+import { cutVisible, visible } from "./visible.ts";
+
+/** What a card is made from. */
+export interface CardParts {
+  readonly approval: Approval;
+  /** The definition that is registered now; undefined where the tool is gone. */
+  readonly tool: Pick<Tool, "argumentRoles" | "tier" | "fingerprint"> | undefined;
+  /** The arguments that would run; undefined once the call has settled, or where they were erased. */
+  readonly args: JsonObject | undefined;
+  readonly said: string | undefined;
+  readonly isAttested: boolean;
+  readonly conversationId: string | undefined;
+  /** What the conversation held before the call. */
+  readonly seen: Seen;
+  readonly limits: Pick<Limits, "cardSaidCharsMax" | "cardArgumentsMax" | "cardValueCharsMax" | "cardQuoteCharsMax">;
+}
+
+const nameCharsMax = 80;
+const reasonCharsMax = 500;
+/** Longer values say something; shorter ones of no declared role may steer. */
+const steeringCharsMax = 120;
+const steeringRoles: ReadonlySet<ArgumentRole> = new Set(["target", "ref", "amount", "date", "command"]);
+
+/** The card of one approval. */
+export function approvalCard(parts: CardParts): ApprovalCard {
+  const { approval, tool, args, said, isAttested, conversationId, limits } = parts;
+  const leaves = args === undefined ? [] : leavesOf(args, tool?.argumentRoles ?? {}, true);
+  const ordered = leaves.toSorted((left, right) => roleOrder.indexOf(left.role) - roleOrder.indexOf(right.role));
+  const all = ordered.map((leaf) => cardArgument(leaf, parts));
+  return {
+    headline: approval.summary,
+    user: visible(approval.principal.user),
+    roles: approval.principal.roles.map(visible),
+    agent: visible(approval.callerCredentialId),
+    conversationId: conversationId === undefined ? undefined : cutVisible(conversationId, nameCharsMax).text,
+    said: said === undefined ? undefined : { text: cutVisible(said, limits.cardSaidCharsMax).text, chars: said.length, isAttested },
+    // Of everything, also of what does not fit on the card: an argument nobody asked for must not hide behind many.
+    notSaid: all.filter(({ origin }) => origin !== undefined && origin.kind !== "user").map(({ name }) => name),
+    arguments: all.slice(0, limits.cardArgumentsMax),
+    argumentsLeftOutCount: Math.max(0, all.length - limits.cardArgumentsMax),
+    tier: tool?.tier,
+    reasons: approval.reasons
+      .filter(({ effect }) => effect === "ask")
+      .map((reason) => ({ ...reason, rule: visible(reason.rule), reason: cutVisible(reason.reason, reasonCharsMax).text })),
+    undo: tool === undefined ? "unknown: the tool is no longer registered" : undoWords[tool.tier],
+    isToolChanged: tool?.fingerprint !== approval.toolFingerprint,
+    expiresAtMs: approval.expiresAtMs,
+  };
+}
+
+const undoWords: Readonly<Record<Tier, string>> = {
+  read: "nothing is changed",
+  reversible: "it can be taken back: the tool is declared reversible",
+  irreversible: "none: once it ran, it cannot be taken back",
+  privileged: "none that is known: the tool is declared privileged",
+};
+
+function cardArgument(leaf: Leaf, { seen, limits }: CardParts): CardArgument {
+  const { pointer, role, value } = leaf;
+  const name = cutVisible(leaf.name, nameCharsMax).text;
+  if (role === "credential") return { pointer, name, role, value: "(a credential, not shown)", chars: 0, isCut: true, origin: undefined };
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  // Quoted and escaped, so that no value can imitate what stands around it.
+  const { text: shown, isCut } = cutVisible(typeof value === "string" ? JSON.stringify(value) : text, limits.cardValueCharsMax);
+  const origin =
+    isSteering(role, text) && (typeof value === "string" || typeof value === "number" || typeof value === "boolean")
+      ? originOf(value, seen, limits.cardQuoteCharsMax)
+      : undefined;
+  return { pointer, name, role, value: shown, chars: text.length, isCut, origin };
+}
+
+function isSteering(role: ArgumentRole | undefined, text: string): boolean {
+  return role === undefined ? text.length <= steeringCharsMax && !text.includes("\n") : steeringRoles.has(role);
+}

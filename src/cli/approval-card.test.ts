@@ -1,0 +1,79 @@
+import { expect, test } from "vitest";
+import type { ApprovalCard } from "../domain/approval-card.ts";
+import { cardText } from "./approval-card.ts";
+
+const terminal = { out: () => undefined, err: () => undefined, hasColour: false };
+const approval = { id: "apr_1", state: "pending", quorum: 2, approvers: ["lead"], needsFreshAuthentication: true };
+const card: ApprovalCard = {
+  headline: "Refund a paid order (order.refund@1.0.0)",
+  user: "ada",
+  roles: ["support"],
+  agent: "desk",
+  conversationId: undefined,
+  said: { text: "refund A-1", chars: 10, isAttested: false },
+  notSaid: ["amount"],
+  arguments: [
+    { pointer: "/amount", name: "amount", role: "amount", value: "80", chars: 2, isCut: false, origin: { kind: "nowhere" } },
+    {
+      pointer: "/orderId",
+      name: "orderId",
+      role: "ref",
+      value: '"A-1"',
+      chars: 3,
+      isCut: false,
+      origin: { kind: "user", quote: "refund A-1" },
+    },
+    {
+      pointer: "/note",
+      name: "note",
+      role: undefined,
+      value: '"hi"',
+      chars: 2,
+      isCut: false,
+      origin: { kind: "result", tool: "mail.read", callId: "call_1", atMs: 0, quote: "say hi" },
+    },
+  ],
+  argumentsLeftOutCount: 0,
+  tier: "irreversible",
+  reasons: [{ rule: "tier:irreversible", effect: "ask", reason: "an irreversible call wants a person's answer" }],
+  undo: "none: once it ran, it cannot be taken back",
+  isToolChanged: false,
+  expiresAtMs: 0,
+};
+
+test("a person reads what will happen, what the user did not say, and where arguments came from", () => {
+  expect(cardText(terminal, { approval, card })).toMatchInlineSnapshot(`
+    "Refund a paid order (order.refund@1.0.0)
+    state  pending, expires 1970-01-01T00:00:00.000Z
+    tier   irreversible
+    undo   none: once it ran, it cannot be taken back
+    user   ada (support)
+    agent  desk
+    said   "refund A-1" (as the agent claims)
+    needs  2 of lead, just authenticated
+    the user did not say: amount
+
+    arguments
+    amount (amount): 80
+      seen nowhere in this conversation
+    orderId (ref): "A-1"
+      said by the user: refund A-1
+    note: "hi"
+      read by mail.read at 1970-01-01T00:00:00.000Z: say hi
+
+    why it asks
+    tier:irreversible  an irreversible call wants a person's answer
+
+    signalbox approvals approve apr_1
+    signalbox approvals reject apr_1 --reason TEXT
+    "
+  `);
+});
+
+test("what the card cut is shown whole below it, with every special character escaped", () => {
+  const [first] = card.arguments;
+  const cut = { ...card, arguments: [{ ...(first as NonNullable<typeof first>), isCut: true, chars: 900 }] };
+  const text = cardText(terminal, { approval, card: cut, arguments: { amount: "80\u202e\u001b[2J" } });
+  expect(text).toContain("(900 characters)");
+  expect(text).toContain('"amount": "80\\u202e\\u001b[2J"');
+});

@@ -1,0 +1,81 @@
+import { isoTime } from "../base/clock.ts";
+import type { ApprovalCard, CardArgument } from "../domain/approval-card.ts";
+import type { JsonObject } from "../domain/json.ts";
+import { jsonText } from "../gateway/json-text.ts";
+import { paint, plain, table, type Terminal } from "./terminal.ts";
+
+/** What `approvals show` shows. */
+export interface ShownApproval {
+  readonly approval: JsonObject;
+  readonly card: ApprovalCard;
+  readonly arguments?: JsonObject;
+}
+
+/** The card in a terminal: what will happen first, then who asks, what nobody asked for, every argument with its origin, and how to answer. */
+export function cardText(terminal: Terminal, shown: ShownApproval): string {
+  const { approval, card } = shown;
+  const title = (text: string): string => `\n${paint(terminal, "bold", text)}\n`;
+  const state = jsonText(approval["state"]);
+  return [
+    `${paint(terminal, "bold", plain(card.headline))}\n`,
+    table([
+      ["state", `${state}, expires ${isoTime(card.expiresAtMs)}`],
+      ["tier", card.tier ?? "unknown"],
+      ["undo", card.undo],
+      ["user", `${card.user} (${card.roles.join(", ") || "no roles"})`],
+      ["agent", card.agent],
+      ...(card.conversationId === undefined ? [] : [["conversation", card.conversationId]]),
+      ["said", saidText(card)],
+      ["needs", `${jsonText(approval["quorum"])} of ${(approval["approvers"] as readonly string[]).join(", ")}${freshWords(approval)}`],
+    ]),
+    ...(card.isToolChanged ? [`${paint(terminal, "red", "the tool's definition changed since the question was asked")}\n`] : []),
+    ...(card.notSaid.length === 0 ? [] : [paint(terminal, "yellow", `the user did not say: ${plain(card.notSaid.join(", "))}`), "\n"]),
+    title("arguments"),
+    ...(card.arguments.length === 0
+      ? ["none, or the call has settled\n"]
+      : card.arguments.map((argument) => argumentText(terminal, argument))),
+    ...(card.argumentsLeftOutCount === 0 ? [] : [`and ${card.argumentsLeftOutCount} more\n`]),
+    ...(isWhole(card) || shown.arguments === undefined ? [] : [title("exactly"), plainJson(shown.arguments), "\n"]),
+    title("why it asks"),
+    table(card.reasons.map(({ rule, reason }) => [rule, reason])),
+    ...(state === "pending"
+      ? [
+          `\nsignalbox approvals approve ${jsonText(approval["id"])}\nsignalbox approvals reject ${jsonText(approval["id"])} --reason TEXT\n`,
+        ]
+      : []),
+  ].join("");
+}
+
+function saidText({ said }: ApprovalCard): string {
+  if (said === undefined) return "(not passed on)";
+  const trust = said.isAttested ? "" : " (as the agent claims)";
+  return `"${said.text}"${said.chars > said.text.length ? ` (${said.chars} characters)` : ""}${trust}`;
+}
+
+function freshWords(approval: JsonObject): string {
+  return approval["needsFreshAuthentication"] === true ? ", just authenticated" : "";
+}
+
+function argumentText(terminal: Terminal, argument: CardArgument): string {
+  const { name, role, value, chars, isCut, origin } = argument;
+  const cut = isCut && chars > 0 ? ` (${chars} characters)` : "";
+  const line = `${plain(name)}${role === undefined ? "" : ` (${role})`}: ${plain(value)}${cut}\n`;
+  if (origin === undefined) return line;
+  if (origin.kind === "user") return `${line}  ${paint(terminal, "green", "said by the user:")} ${plain(origin.quote)}\n`;
+  if (origin.kind === "nowhere") return `${line}  ${paint(terminal, "red", "seen nowhere in this conversation")}\n`;
+  const source = `read by ${plain(origin.tool)} at ${isoTime(origin.atMs)}:`;
+  return `${line}  ${paint(terminal, "yellow", source)} ${plain(origin.quote)}\n`;
+}
+
+/** Whether the card shows everything that would run. */
+function isWhole(card: ApprovalCard): boolean {
+  return card.argumentsLeftOutCount === 0 && card.arguments.every(({ isCut, role }) => !isCut || role === "credential");
+}
+
+/** JSON with every special character escaped, so that none can rewrite the card around it. */
+function plainJson(value: JsonObject): string {
+  return JSON.stringify(value, undefined, 2).replace(
+    /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`,
+  );
+}
