@@ -122,12 +122,12 @@ test("the commit log is brought into the tables once a file of it holds `storeLo
 test("SQLite's log is moved into the file after `checkpointLogPagesMax` pages", async () => {
   const { checkpointLogPagesMax: pagesMax, storeLogBytesMax } = defaultLimits;
   const path = join(folder, "checkpoint.db");
-  const store = await openSqliteStore({ path, clock });
+  const store = await openSqliteStore({ path, clock }, 60_000);
   const bytesEach = 200_000;
-  const count = Math.ceil((pagesMax * 4_096 * 3) / bytesEach);
+  const count = Math.ceil((pagesMax * 4_096 * 2) / bytesEach);
   for (let index = 0; index < count; index += 1) {
     await store.commit({ operations: [{ op: "put", key: keyOf(`k${index}`), body: "x".repeat(bytesEach) }], entries: [] });
-    if (index % 5 === 0) await store.writers();
+    if (index % 10 === 0) await store.writers();
   }
   expect(statSync(`${path}-wal`).size).toBeLessThan((pagesMax + 100) * 4_096 + storeLogBytesMax * 2);
   await store.close();
