@@ -72,11 +72,7 @@ export function createOffload(options: OffloadOptions): Offload {
   function start(): Worker {
     // The compiled file has the ending of the file that starts it.
     const source = new URL(import.meta.url.endsWith(".ts") ? "./sqlite-worker.ts" : "./sqlite-worker.js", import.meta.url);
-    // That flag is for a program given as text, and a thread of a file refuses it.
-    const started = new Worker(source, {
-      workerData: options,
-      execArgv: process.execArgv.filter((flag) => !flag.startsWith("--input-type")),
-    });
+    const started = new Worker(source, { workerData: options });
     started.unref();
     started.on("message", (reply: OffloadReply) => settle(started, reply));
     started.on("error", (cause) => failAll(started, cause));
