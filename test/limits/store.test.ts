@@ -122,7 +122,7 @@ test("the commit log is brought into the tables once a file of it holds `storeLo
 test("SQLite's log is moved into the file after `checkpointLogPagesMax` pages", async () => {
   const { checkpointLogPagesMax: pagesMax, storeLogBytesMax } = defaultLimits;
   const path = join(folder, "checkpoint.db");
-  const store = await openSqliteStore({ path, clock }, 60_000);
+  const store = await openSqliteStore({ path, clock });
   const bytesEach = 200_000;
   const count = Math.ceil((pagesMax * 4_096 * 2) / bytesEach);
   for (let index = 0; index < count; index += 1) {
@@ -131,7 +131,7 @@ test("SQLite's log is moved into the file after `checkpointLogPagesMax` pages", 
   }
   expect(statSync(`${path}-wal`).size).toBeLessThan((pagesMax + 100) * 4_096 + storeLogBytesMax * 2);
   await store.close();
-});
+}, 60_000);
 
 test("a memory store keeps about `memoryEntriesMax` entries, the newest", async () => {
   const { memoryEntriesMax: max } = defaultLimits;
