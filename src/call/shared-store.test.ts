@@ -1,10 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setImmediate } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { approvalIdOf, codeOf, lead, shop, shopBox } from "../../test/support/box.ts";
-import type { ManualClock } from "../../test/support/manual-clock.ts";
 import { systemClock } from "../base/clock.ts";
 import { defaultLimits } from "../base/limits.ts";
 import { systemRandom } from "../base/random.ts";
@@ -23,10 +21,10 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 }, 60_000);
 
-/** The clock of the boxes goes on, a poll at a time, while the database answers in its own. */
-async function whileTimePasses<Value>(clock: ManualClock, work: Promise<Value>): Promise<Value> {
+/** The clock of the boxes goes on, a poll at a time and no faster than the database answers. */
+async function whileTimePasses<Value>({ clock, box }: Awaited<ReturnType<typeof shopBox>>, work: Promise<Value>): Promise<Value> {
   const ended = work.then(() => true);
-  while (!(await Promise.race([ended, clock.advance(defaultLimits.joinPollMs).then(() => false)]))) await setImmediate();
+  while (!(await Promise.race([ended, clock.advance(defaultLimits.joinPollMs).then(() => false)]))) await box.store.writers();
   return await work;
 }
 
@@ -37,7 +35,7 @@ test("two boxes on one database share keys, approvals and sessions, and one ledg
   const first = await shopBox({ store, keys, shop: made });
   const second = await shopBox({ store, keys, shop: made, clock: first.clock });
   const small = { tool: "order.refund", arguments: { orderId: "A-1", amount: 20 }, key: "k" };
-  const answers = await whileTimePasses(first.clock, Promise.all([first.turn.call(small), second.turn.call(small)]));
+  const answers = await whileTimePasses(first, Promise.all([first.turn.call(small), second.turn.call(small)]));
   expect(made.refunds).toHaveLength(1);
   expect(answers.map(({ outcome }) => outcome.kind)).toEqual(["completed", "completed"]);
   expect(answers[0]?.callId).toBe(answers[1]?.callId);
