@@ -118,6 +118,13 @@ export const limitTable = {
   ruleItemsMax: { value: 1_000, unit: "items", about: "a list that a condition loops over" },
   ruleStepsMax: { value: 10_000, unit: "steps", about: "rounds of all loops in one evaluation of a condition" },
   decisionPointMs: { value: 2_000, unit: "ms", about: "a decision point outside answers within, or the call is denied" },
+  simulatedCallsMax: { value: 100_000, unit: "calls", about: "recorded calls judged again by one simulation of a policy" },
+  simulatedRowsMax: {
+    value: 50_000,
+    unit: "rows",
+    about: "look-ups, sessions and groups that one simulation of a policy keeps in mind, of each",
+  },
+  simulatedShownMax: { value: 1_000, unit: "calls", about: "calls named in the answer to a simulation over HTTP; all are counted" },
   decisionsCachedMax: { value: 10_000, unit: "answers", about: "answers of decision points that are kept" },
   historyRulesMax: { value: 1_000, unit: "rules", about: "sequences, and separations, of one policy" },
   historyWindowMsMax: { value: 31_622_400_000, unit: "ms", about: "earlier calls that a sequence or separation looks back on" },

@@ -11,6 +11,7 @@ import type { TrailItem } from "../ledger/trail.ts";
 import type { Store } from "../store/store.ts";
 import type { HealthReport } from "./tool-health.ts";
 import type { ReadOnlyChange, ReadOnlyState } from "./read-only.ts";
+import type { SimulationItem } from "./simulate.ts";
 import type { PinView, SourceView } from "./tool-sources.ts";
 
 /** The running product: what the library gives, and what the gateway and the command line are made of. */
@@ -91,6 +92,11 @@ export interface Signalbox {
    * it is the configuration's own; default `api`: on a shared store it then outlives restarts, until the configuration's changes.
    */
   activatePolicy(policy: unknown, by: string, from?: "file" | "api"): Promise<{ readonly version: string }>;
+  /**
+   * What another policy (default: the one in force) would have made of the recorded calls since `sinceMs` (wall time): every decision that would differ,
+   * every call that cannot be judged any more, and last the counts. Reads the ledger only. `CONFIG_INVALID` for a broken policy.
+   */
+  simulatePolicy(trial: { readonly policy?: unknown; readonly tenant?: string; readonly sinceMs: number }): AsyncIterable<SimulationItem>;
   /** Settles calls that a dead process left open, and wakes approved ones; run at start and by a timer. */
   recover(): Promise<RecoveryReport>;
   /**

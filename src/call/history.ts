@@ -41,12 +41,13 @@ export async function lookBack(
 }
 
 interface Found {
-  readonly row: Row | undefined;
+  readonly row: Pick<Row, "body"> | undefined;
   readonly value: number;
   readonly atMs: number;
 }
 
-function findingOf(claim: HistoryClaim, { row, value, atMs }: Found): HistoryFinding | undefined {
+/** What one claim finds against a call in what stands under its key. */
+export function findingOf(claim: HistoryClaim, { row, value, atMs }: Found): HistoryFinding | undefined {
   switch (claim.kind) {
     case "mark":
       return undefined;
@@ -80,7 +81,7 @@ function finding(
 
 type HistoryClaimRule = Extract<HistoryClaim, { readonly kind: "limit" }>["rule"];
 
-function freshClasses(row: Row | undefined, keepMs: number, atMs: number): readonly string[] {
+function freshClasses(row: Pick<Row, "body"> | undefined, keepMs: number, atMs: number): readonly string[] {
   const { classes } = (row?.body as unknown as UsedClasses | undefined) ?? { classes: {} };
   return Object.entries(classes).flatMap(([name, lastMs]) => (atMs - lastMs <= keepMs ? [name] : []));
 }

@@ -1,6 +1,9 @@
 import { overloaded, stop, stopWith } from "./endings.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
 
+/** In the words for a tool that the turn did not offer, which no policy decides. */
+export const notOffered = "was offered in this turn";
+
 /**
  * Which tool, in which version, is meant. A tool that the principal's roles do not grant looks exactly like one that does not exist: the same
  * words, and only visible names are suggested.
@@ -23,7 +26,7 @@ export function resolve(state: CallState): Verdict {
   // What room is left serves calls that act; a look-up for such a call is part of it.
   if (tool.tier === "read" && !isInside && runtime.resilience.load.shedsRead()) return stopWith(overloaded());
   if (turn.offered !== undefined && !turn.offered.includes(tool.name))
-    return stop("TOOL_NOT_FOUND", `no tool named \`${printable(call.name)}\` was offered in this turn; call one that was`);
+    return stop("TOOL_NOT_FOUND", `no tool named \`${printable(call.name)}\` ${notOffered}; call one that was`);
   if (tool.deprecated !== undefined) state.notices.push(deprecationNotice(tool.name, tool.deprecated));
   state.registered = found.registered;
   return proceed;

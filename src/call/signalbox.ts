@@ -19,6 +19,7 @@ import type { SignalboxOptions } from "./options.ts";
 import { listUnknown, resolveUnknown } from "./resolve-unknown.ts";
 import { readOnlyStates, turnReadOnly } from "./read-only.ts";
 import type { LiveSession } from "./runtime.ts";
+import { simulatePolicy } from "./simulate.ts";
 import { healthReport } from "./tool-health.ts";
 import { boxSession } from "./turn.ts";
 
@@ -79,6 +80,7 @@ type Operations = Pick<
   | "unknownCalls"
   | "resolveUnknown"
   | "activatePolicy"
+  | "simulatePolicy"
   | "recover"
   | "checkpoint"
   | "erase"
@@ -110,6 +112,11 @@ function operationsOf(parts: Assembly, refuseWhenClosing: () => void): Operation
       const next = policyInForce(policy, runtime.limits);
       await putInForce(runtime, { policy: next, raw: policy, by, isFile: from === "file" });
       return { version: next.engine.version };
+    },
+    simulatePolicy({ policy, tenant, sinceMs }) {
+      const { engine } = policy === undefined ? runtime.policy : policyInForce(policy, runtime.limits);
+      const tools = runtime.registry.listVersions(() => true).map((registered) => registered.tool);
+      return simulatePolicy({ ...runtime, engine, tools, tenant, sinceMs });
     },
     recover: () => parts.upkeep.sweep(true),
     async checkpoint() {

@@ -53,6 +53,17 @@ describe("a whole installation", () => {
 
     const explained = await run(folder, ["policy", "explain", callId]);
     expect(explained).toMatchObject({ code: 0, out: expect.stringContaining("tier:irreversible") as string });
+    expect(await run(folder, ["policy", "simulate"])).toMatchObject({ code: 0, out: expect.stringContaining("none differs") as string });
+    await writeFile(
+      join(folder, "tried.yaml"),
+      "roles: { support: [shop.refund] }\nrules: [{ id: never, on: shop.refund, effect: deny }]\n",
+    );
+    const tried = await run(folder, ["policy", "simulate", "--since", "1h", "--policy", "tried.yaml"]);
+    expect(tried).toMatchObject({ code: 1, out: expect.stringMatching(/allow → deny {2}shop\.get_order {2}ada/) as string });
+    expect(tried.out).toMatch(new RegExp(`ask → deny  shop.refund  ada  \\S+  ${callId}\n  was   ask of approver by tier:irreversible`));
+    const tallied = await run(folder, ["policy", "simulate", "--policy", "tried.yaml", "--json"]);
+    expect(JSON.parse(tallied.out.trim().split("\n").at(-1) as string)).toMatchObject({ kind: "summary", judgedCount: 3, differsCount: 3 });
+    expect((await run(folder, ["policy", "simulate", "--since", "a week"])).err).toContain("`7d`");
     expect((await run(folder, ["audit", "trail", callId, "--private"])).out).toMatch(/call-intended[\s\S]*A-1[\s\S]*call-settled/);
     expect(await run(folder, ["audit", "trail", "call_none"])).toMatchObject({
       code: 1,

@@ -13,6 +13,7 @@ import { pinCommands } from "./pin-commands.ts";
 import { policyCommands } from "./policy-commands.ts";
 import { readOnlyCommands } from "./read-only-commands.ts";
 import { serveCommand } from "./serve-command.ts";
+import { simulateCommand } from "./simulate-command.ts";
 import { toolCommands } from "./tool-commands.ts";
 import { viewCommand } from "./view-command.ts";
 
@@ -41,6 +42,7 @@ export const commands: readonly Command[] = [
   diffCommand,
   ...pinCommands,
   ...policyCommands,
+  simulateCommand,
   ...userCommands,
   ...readOnlyCommands,
   ...auditCommands,

@@ -21,6 +21,7 @@ describe("operators only", () => {
     ["POST", "/v1/ledger/retain", { olderThanDays: 1 }],
     ["GET", "/v1/ledger/view?callId=c", undefined],
     ["POST", "/v1/read-only", { on: true, scope: "all", reason: "x" }],
+    ["POST", "/v1/policy/simulate", { sinceMs: 0 }],
     ["POST", "/v1/users/revoke", { user: "ada", roles: ["support"] }],
   ])("`%s %s` is for administrators", async (method, path, body) => {
     for (const key of [keys.agent, keys.lead])
@@ -38,6 +39,32 @@ describe("operators only", () => {
     expect((await live.send("GET", "/v1/calls?state=completed", { key: keys.lead })).status).toBe(400);
     expect((await live.send("GET", "/v1/calls", { key: keys.lead })).status).toBe(400);
   });
+});
+
+describe("the policy", () => {
+  test(
+    verifies("AUTH-12", "another one is tried on the recorded calls of the tenant, `simulatedShownMax` are named and all counted"),
+    async () => {
+      const gateway = await startGateway({ limits: { simulatedShownMax: 1 } });
+      const session = await gateway.session();
+      const first = String((await called(gateway, session)).json?.["callId"]);
+      await called(gateway, session);
+      const tried = { policy: { roles: {} }, sinceMs: 0 };
+      expect(await gateway.send("POST", "/v1/policy/simulate", { key: keys.operator, body: tried })).toMatchObject({
+        status: 200,
+        json: {
+          items: [{ kind: "differs", callId: first, was: { effect: "allow" }, would: { effect: "deny", rules: ["grant"] } }],
+          summary: { judgedCount: 2, differsCount: 2, changes: { "allow → deny": 2 }, isComplete: true },
+        },
+      });
+      // Nothing has changed.
+      expect((await called(gateway, session)).json).toMatchObject({ outcome: { kind: "completed" } });
+      expect(
+        await gateway.send("POST", "/v1/policy/simulate", { key: keys.operator, body: { policy: { rolls: {} }, sinceMs: 0 } }),
+      ).toMatchObject({ status: 422, json: { error: { code: "CONFIG_INVALID" } } });
+      await gateway.close();
+    },
+  );
 });
 
 describe("the ledger", () => {

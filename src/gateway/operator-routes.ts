@@ -1,7 +1,8 @@
 import { defaultLimits } from "../base/limits.ts";
+import type { SimulationItem } from "../call/simulate.ts";
 import { toolCallError, ToolCallError } from "../errors/tool-call-error.ts";
 import { toolBody } from "./answer.ts";
-import { ok, rolesOf, type GuardedRoute, type Route } from "./route.ts";
+import { ok, rolesOf, type GuardedRoute, type Reply, type Route } from "./route.ts";
 import { closed, namedSchemas, open, textSchema } from "./schemas.ts";
 
 const listTools: GuardedRoute = {
@@ -41,10 +42,49 @@ const activatePolicy: GuardedRoute = {
     try {
       return ok(await request.services.box.activatePolicy(request.body["policy"], request.credential.id));
     } catch (error) {
-      // The configuration that is not valid came with this request, so it is not a fault of the server.
-      if (error instanceof ToolCallError && error.code === "CONFIG_INVALID") return { kind: "problem", error, status: 422 };
-      throw error;
+      return brokenPolicy(error);
     }
+  },
+};
+
+/** The configuration that is not valid came with the request, so it is not a fault of the server. */
+function brokenPolicy(error: unknown): Reply {
+  if (error instanceof ToolCallError && error.code === "CONFIG_INVALID") return { kind: "problem", error, status: 422 };
+  throw error;
+}
+
+const simulatePolicy: GuardedRoute = {
+  id: "simulatePolicy",
+  method: "POST",
+  path: "/v1/policy/simulate",
+  group: "Operation",
+  access: ["administrator"],
+  summary: "What another policy would have made of the tenant's recorded calls",
+  about:
+    "Nothing is called and nothing is changed. Without `policy`, the one in force is tried. All are counted; the first differences are named.",
+  body: {
+    schema: closed({ policy: { type: "object" }, sinceMs: { type: "integer", minimum: 0 } }, ["sinceMs"]),
+    example: { policy: { roles: { support: ["shop.*"] }, rules: [] }, sinceMs: 1_795_219_200_000 },
+  },
+  answers: {
+    200: {
+      about: "Every decision that would differ, every call that cannot be judged any more, and the counts.",
+      schema: open({ items: { type: "array", items: { type: "object" } }, summary: { type: "object" } }),
+    },
+  },
+  async handle({ services, credential, body }) {
+    const { policy, sinceMs } = body as unknown as { readonly policy?: unknown; readonly sinceMs: number };
+    const items: SimulationItem[] = [];
+    let summary: SimulationItem | undefined;
+    try {
+      for await (const item of services.box.simulatePolicy({ policy, sinceMs, tenant: credential.tenant })) {
+        if (item.kind === "summary") summary = item;
+        else if (items.length < services.limits.simulatedShownMax) items.push(item);
+      }
+    } catch (error) {
+      return brokenPolicy(error);
+    }
+    return ok({ items, summary });
   },
 };
 
@@ -99,4 +139,4 @@ const streamEvents: GuardedRoute = {
 };
 
 /** Routes of those who run the installation. */
-export const operatorRoutes: readonly Route[] = [listTools, readPolicy, activatePolicy, revokeRoles, streamEvents];
+export const operatorRoutes: readonly Route[] = [listTools, readPolicy, activatePolicy, simulatePolicy, revokeRoles, streamEvents];
