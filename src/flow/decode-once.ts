@@ -20,12 +20,21 @@ export function decodedOnce(text: string): readonly string[] {
     const plain = percentDecoded(text);
     if (plain !== undefined) found.push(plain);
   }
-  if (text.length < encodedCharsMin) return found;
-  for (const [run] of text.matchAll(base64Run)) {
+  for (let start = 0; start < text.length;) {
+    const space = text.indexOf(" ", start);
+    const end = space < 0 ? text.length : space;
+    if (end - start >= encodedCharsMin) decodeRuns(text.slice(start, end), found);
+    start = end + 1;
+  }
+  return found;
+}
+
+/** Code has no spaces in it, so that most of a text need not be looked at closely. */
+function decodeRuns(part: string, found: string[]): void {
+  for (const [run] of part.matchAll(base64Run)) {
     const plain = hexRun.test(run) ? readable(Buffer.from(run, "hex")) : readable(Buffer.from(run, "base64"));
     if (plain !== undefined) found.push(plain);
   }
-  return found;
 }
 
 /** Whether a text is worth handing to `decodedOnce`; cheap. */

@@ -52,7 +52,7 @@ export interface KnowledgeBounds {
 
 const leafCharsMax = 300;
 const originsMax = 60_000;
-const sliceChars = 65_536;
+const sliceChars = 32_768;
 const depthMax = 66;
 const ibanGroups = /\b[a-z]{2}\d{2}(?: [a-z0-9]{4}){2,7}(?: [a-z0-9]{1,4})?\b/g;
 

@@ -92,7 +92,7 @@ const guesses: readonly Guess[] = [
   ["command", /\b(command|cmd|script|code|sql|statement|expression|shell|program|source code|bytecode|abi|query string)\b/],
   [
     "control",
-    /^(type|kind|format|mode|sort( by| order)?|order by|limit|offset|page( size| number)?|max results?|language|lang|locale|unit|units|currency|timezone|time zone|verbose|fields?|status|scope|priority|recurring|permanent|action|operation|permissions?)$/,
+    /(^| )(type|kind)$|^(format|mode|sort( by| order)?|order by|limit|offset|page( size| number)?|max results?|language|lang|locale|unit|units|currency|timezone|time zone|verbose|fields?|status|scope|priority|recurring|permanent|action|operation|permissions?)$/,
   ],
   ["amount", /\b(amount|price|sum|total|quantity|qty|cost|fee|value|balance|salary|tip|shares?|number of \w+)\b/],
   ["date", /\b(date|day|datetime|time|timestamp|start|end|deadline|due|until|from date|to date|when|month|year|check ?in|check ?out)\b/],

@@ -25,6 +25,8 @@ export type Source =
 export interface Traced {
   readonly pointer: string;
   readonly role: ArgumentRole;
+  /** Who says what the argument means: its tool, its name, or nobody. */
+  readonly roleFrom: "declared" | "name" | "nobody";
   readonly source: Source;
   /** The call that brought it, where one did and it is remembered. */
   readonly origin: Origin | undefined;
@@ -102,7 +104,8 @@ export function judgeFlow(facts: FlowFacts): FlowVerdict {
   }
   // Days and amounts are worked out and copied all the time: on their own they lead to a question, not to a refusal.
   const isUntrusted = loose.some(
-    ({ role, source }) => role !== "amount" && role !== "date" && (source === "untrusted" || facts.hasReadUntrusted),
+    ({ role, source, roleFrom }) =>
+      role !== "amount" && role !== "date" && (source === "untrusted" || (facts.hasReadUntrusted && roleFrom === "declared")),
   );
   // Nothing that the user said leads to an irreversible call for which neither the action nor its object was named.
   const isBaseless = facts.hasReadUntrusted && reasons.some(({ rule }) => rule === "flow:R5");
@@ -119,9 +122,11 @@ export function judgeFlow(facts: FlowFacts): FlowVerdict {
 }
 
 /** Whether nobody vouches for a value that steers. */
-function isLoose({ source, role }: Traced, facts: FlowFacts): boolean {
+function isLoose({ source, role, roleFrom }: Traced, facts: FlowFacts): boolean {
   if (vouched.includes(source)) return false;
   if (source === "untrusted") return true;
+  // An argument that means nothing known may hold anything; only where it was read counts against it.
+  if (roleFrom === "nobody") return false;
   // A day may be worked out; what nobody can know is not held against a call whose words are unknown.
   return role !== "date" && (!facts.isBlind || facts.isStrict);
 }

@@ -8,6 +8,7 @@ import { isWordCode } from "./fold.ts";
 const shardsCount = 16;
 const bloomWords = 1 << 18; // 2^23 bits, 1 MiB
 const firstSlots = 64;
+const recentSlots = 1_024;
 /** The origin of what is known only to the filter. */
 export const forgottenOrigin = 0xffff;
 
@@ -47,6 +48,11 @@ class Shard {
     }
   }
 
+  clear(): void {
+    this.keys.fill(0);
+    this.count = 0;
+  }
+
   #grow(): void {
     const { keys, origins } = this;
     this.keys = new Uint32Array(keys.length * 2);
@@ -73,6 +79,7 @@ export interface Found {
 export class ShingleIndex {
   readonly #seed: number;
   readonly #slotsPerShard: number;
+  readonly #recent = new Uint32Array(recentSlots);
   readonly #shards: Shard[];
   #bloom: Uint32Array | undefined;
 
@@ -96,8 +103,9 @@ export class ShingleIndex {
     return this.#bloom === undefined && this.#shards.every((shard) => shard.count === 0);
   }
 
-  /** Adds every word and pair of folded `text` from `start` up to `end`. */
-  add(text: string, origin: number, start = 0, end = text.length): void {
+  /** Adds every word and pair of a folded text. */
+  add(text: string, origin: number): void {
+    const end = text.length;
     let previous = 0;
     let hash = this.#seed;
     let isInside = false;
@@ -105,7 +113,7 @@ export class ShingleIndex {
     let digitWords = 0;
     let isDigits = true;
     let gap = 0;
-    for (let index = start; index <= end; index += 1) {
+    for (let index = 0; index <= end; index += 1) {
       const code = index < end ? text.charCodeAt(index) : 32;
       if ((code >= 97 && code <= 122) || (code >= 48 && code <= 57) || (code >= 128 && isWordCode(code))) {
         hash = Math.imul(hash ^ code, 0x01000193);
@@ -117,16 +125,22 @@ export class ShingleIndex {
       if (!isInside) continue;
       const word = finish(hash);
       this.#insert(word, origin);
-      if (previous !== 0) this.#insert(pairOf(previous, word), origin);
+      if (previous !== 0) this.#insertPair(pairOf(previous, word), origin);
       previous = word;
       // Digits written in groups (telephone numbers, accounts, amounts) are known without their separators as well.
       if (isDigits) {
         const from = index - 1;
-        if (digitWords > 0 && gap > 3) [digits, digitWords] = [this.#seed, 0];
+        if (digitWords > 0 && gap > 3) {
+          digits = this.#seed;
+          digitWords = 0;
+        }
         digits = hashBack(text, from, digits);
         digitWords += 1;
         if (digitWords > 1) this.#insert(finish(digits), origin);
-      } else [digits, digitWords] = [this.#seed, 0];
+      } else {
+        digits = this.#seed;
+        digitWords = 0;
+      }
       hash = this.#seed;
       isInside = false;
       isDigits = true;
@@ -170,6 +184,10 @@ export class ShingleIndex {
   }
 
   #insert(hash: number, origin: number): void {
+    // Most words of a text were read a moment ago. What is in here may have moved to the filter since, where it is found as well.
+    const recent = hash & (recentSlots - 1);
+    if (this.#recent[recent] === hash) return;
+    this.#recent[recent] = hash;
     const shard = this.#shards[hash >>> 28] as Shard;
     if (shard.add(hash, origin, this.#slotsPerShard)) this.#forget(hash >>> 28);
   }
@@ -178,27 +196,27 @@ export class ShingleIndex {
     return (this.#shards[hash >>> 28] as Shard).find(hash) ?? (this.#isInBloom(hash) ? forgottenOrigin : undefined);
   }
 
+  /** Once there is a filter, pairs go straight into it: most of them are read once, and would only push words out of the tables. */
+  #insertPair(hash: number, origin: number): void {
+    if (this.#bloom === undefined) this.#insert(hash, origin);
+    else setIn(this.#bloom, hash);
+  }
+
   /** Moves one table into the filter and begins it anew. */
   #forget(shardIndex: number): void {
     const bloom = (this.#bloom ??= new Uint32Array(bloomWords));
-    const { keys } = this.#shards[shardIndex] as Shard;
-    for (const hash of keys) {
-      if (hash === 0) continue;
-      for (let round = 0; round < 3; round += 1) {
-        const bit = bitOf(hash, round);
-        bloom[bit >>> 5] = (bloom[bit >>> 5] as number) | (1 << (bit & 31));
-      }
-    }
-    this.#shards[shardIndex] = new Shard();
+    const shard = this.#shards[shardIndex] as Shard;
+    for (const hash of shard.keys) if (hash !== 0) setIn(bloom, hash);
+    shard.clear();
   }
 
   #isInBloom(hash: number): boolean {
     const bloom = this.#bloom;
     if (bloom === undefined) return false;
-    for (let round = 0; round < 3; round += 1) {
-      const bit = bitOf(hash, round);
-      if (((bloom[bit >>> 5] as number) & (1 << (bit & 31))) === 0) return false;
-    }
+    const mixed = finish(hash ^ bloomSalt);
+    const block = blockOf(mixed);
+    const [first, second] = [maskOf(mixed, 0), maskOf(mixed, 5)];
+    if (((bloom[block] as number) & first) !== first || ((bloom[block + 1] as number) & second) !== second) return false;
     return true;
   }
 }
@@ -218,10 +236,23 @@ function pairOf(first: number, second: number): number {
   return finish(Math.imul(first, 31) ^ second);
 }
 
-const bloomSalts = [0x9e3779b1, 0x7feb352d, 0x846ca68b] as const;
+const bloomSalt = 0x9e3779b1;
 
-function bitOf(hash: number, round: number): number {
-  return finish(hash ^ (bloomSalts[round] as number)) & (bloomWords * 32 - 1);
+function setIn(bloom: Uint32Array, hash: number): void {
+  const mixed = finish(hash ^ bloomSalt);
+  const block = blockOf(mixed);
+  bloom[block] = (bloom[block] as number) | maskOf(mixed, 0);
+  bloom[block + 1] = (bloom[block + 1] as number) | maskOf(mixed, 5);
+}
+
+/** Two neighbouring words of the filter belong to one hash, so that it costs one look into memory. */
+function blockOf(mixed: number): number {
+  return (mixed >>> 14) & (bloomWords - 2);
+}
+
+/** Two bits of a word, from ten bits of the hash. */
+function maskOf(mixed: number, shift: number): number {
+  return (1 << ((mixed >>> shift) & 31)) | (1 << (((mixed >>> (shift + 2)) ^ (mixed >>> 7)) & 31));
 }
 
 /** Goes on hashing with the digits that end at `last`. */

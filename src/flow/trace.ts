@@ -51,7 +51,7 @@ export function traceCall(call: FlowCall, knowledge: SessionKnowledge): FlowTrac
     else if (typeof leaf.value === "string") {
       carried.push(...carriedBy(leaf, leaf.value, knowledge));
       if (tool.isEgress && isGuardedText(leaf.value, knowledge.restrictions))
-        guarded.push({ pointer: leaf.pointer, role, source: "untrusted", origin: undefined, text: leaf.value });
+        guarded.push({ pointer: leaf.pointer, role, roleFrom: fromOf(leaf), source: "untrusted", origin: undefined, text: leaf.value });
     }
   }
   const verdict = judgeFlow({
@@ -74,6 +74,10 @@ function roleOf({ role, value }: ArgumentLeaf): ArgumentRole {
   return typeof value === "string" && (value.length > shortCharsMax || value.includes("\n")) ? "content" : "ref";
 }
 
+function fromOf(leaf: ArgumentLeaf): Traced["roleFrom"] {
+  return leaf.isDeclared ? "declared" : leaf.role === undefined ? "nobody" : "name";
+}
+
 function traceValue(parts: {
   readonly leaf: ArgumentLeaf;
   readonly role: ArgumentRole;
@@ -88,7 +92,7 @@ function traceValue(parts: {
       : role === "amount"
         ? (traceAmount(leaf.value, knowledge) ?? tracePlain(leaf, text, knowledge, isFetch))
         : tracePlain(leaf, text, knowledge, isFetch);
-  return { pointer: leaf.pointer, role, text, ...found };
+  return { pointer: leaf.pointer, role, roleFrom: fromOf(leaf), text, ...found };
 }
 
 type Place = Pick<Traced, "source" | "origin">;
@@ -176,7 +180,13 @@ function hostOf(text: string): string {
 function carriedBy(leaf: ArgumentLeaf, text: string, knowledge: SessionKnowledge): readonly Traced[] {
   const role = "content";
   return [text, ...decodedOnce(text)].flatMap((plain) =>
-    actionablesIn(plain).map((found): Traced => ({ pointer: leaf.pointer, role, text: found.text, ...traceActionable(found, knowledge) })),
+    actionablesIn(plain).map((found): Traced => ({
+      pointer: leaf.pointer,
+      role,
+      roleFrom: fromOf(leaf),
+      text: found.text,
+      ...traceActionable(found, knowledge),
+    })),
   );
 }
 

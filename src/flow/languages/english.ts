@@ -121,6 +121,10 @@ export const english: LanguagePack = {
       "start a",
       "note down",
       "reminder",
+      "remember",
+      "keep in mind",
+      "memorize",
+      "memorise",
     ],
     delete: [
       "delete",

@@ -69,6 +69,9 @@ export const german: LanguagePack = {
     post: ["poste", "posten", "postest", "veröffentlich*", "kommentier*", "twitter*", "gib … bekannt", "kündig* … an"],
     create: [
       "erstell*",
+      "merk dir",
+      "merke dir",
+      "vermerk*",
       "anlegen",
       "lege … an",
       "leg … an",

@@ -61,6 +61,7 @@ export const polish: LanguagePack = {
     create: [
       "utwórz*",
       "utworzyć",
+      "zapamiętaj*",
       "stwórz*",
       "stworzyć",
       "dodaj*",
