@@ -21,7 +21,7 @@ await runBenchmark({
     rows("mcp", ["mcp-cpu"]),
   ],
   notMeasured: [
-      "turns, durable steps and MCP hops beside other people's software (`npm run bench:peers`)",
+    "turns, durable steps and MCP hops beside other people's software (`npm run bench:peers`)",
     "a ledger of 10 million entries",
   ],
   versions: {},

@@ -16,7 +16,7 @@ const binary = /[\u0000-\u0008\u000e-\u001f\ufffd]/;
 /** What the text holds in percent escapes, base64 or hexadecimal, each as readable text; empty for most texts. */
 export function decodedOnce(text: string): readonly string[] {
   const found: string[] = [];
-  if (percentEscape.test(text)) {
+  if (text.includes("%") && percentEscape.test(text)) {
     const plain = percentDecoded(text);
     if (plain !== undefined) found.push(plain);
   }
