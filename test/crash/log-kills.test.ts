@@ -74,8 +74,8 @@ const points = [
   { at: "after-header", after: 2 },
   { at: "inside-bring-in", after: 2 },
   { at: "after-bring-in", after: 2 },
-  { at: "before-removal", after: 2 },
-  { at: "after-removal", after: 2 },
+  { at: "before-removal", after: 0 },
+  { at: "after-removal", after: 0 },
 ] as const;
 
 test.each(points)(
