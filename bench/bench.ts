@@ -19,6 +19,7 @@ await runBenchmark({
     rows("added-p95", ["added-p95"]),
     rows("memory-flat", ["memory-flat"]),
     rows("mcp", ["mcp-cpu"]),
+    rows("flow", ["flow-index", "flow-index-stall", "flow-trace", "flow-trace-growth"]),
   ],
   notMeasured: [
     "turns, durable steps and MCP hops beside other people's software (`npm run bench:peers`)",

@@ -87,6 +87,11 @@ export const limitTable = {
   flowValuesMax: { value: 20_000, unit: "values", about: "trusted values, and values of records that the user named, kept per session" },
   flowWaitingCharsMax: { value: 131_072, unit: "characters", about: "results of one session that were read and wait to be indexed" },
   flowSessionsMax: { value: 1_000, unit: "sessions", about: "sessions whose knowledge of values is kept in the memory of one process" },
+  flowHistoryEntriesMax: {
+    value: 5_000,
+    unit: "entries",
+    about: "ledger entries from which the knowledge of a session is read back after a restart",
+  },
   flowDecayMs: {
     value: 86_400_000,
     unit: "ms",

@@ -2,12 +2,13 @@ import { systemClock, type Clock } from "../base/clock.ts";
 import { systemEnvironment } from "../base/environment.ts";
 import { createIdSource } from "../base/ids.ts";
 import { resolveLimits, type Limits } from "../base/limits.ts";
-import { systemRandom } from "../base/random.ts";
+import { systemRandom, type Random } from "../base/random.ts";
 import { createThrottle } from "../budget/throttle.ts";
 import { createToolRates } from "../budget/tool-rates.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { createCheckpointer, type Checkpointer } from "../ledger/checkpointer.ts";
 import type { Keyring } from "../ledger/keyring.ts";
+import { trail } from "../ledger/trail.ts";
 import { openVault } from "../ledger/vault.ts";
 import { createRedactor } from "../redaction/redact.ts";
 import { createRegistry } from "../registry/registry.ts";
@@ -24,7 +25,7 @@ import { createApprovalDesk, type ApprovalDesk } from "./approval-desk.ts";
 import { createElsewhere, joinElsewhere, type Elsewhere } from "./elsewhere.ts";
 import type { JourneyEvent } from "./box.ts";
 import { createCarrier, type Carrier } from "./carry.ts";
-import { createFlowDesk } from "./flow-desk.ts";
+import { createFlowDesk, type FlowDesk } from "./flow-desk.ts";
 import { safely, tell } from "./observers.ts";
 import { notingStore, openState } from "./open-state.ts";
 import type { SignalboxOptions, Trouble } from "./options.ts";
@@ -171,7 +172,7 @@ async function createRuntime(
       onLoopBlocked: tellOfLoop(trouble),
     }),
     policy,
-    flow: createFlowDesk({ mode: options.flow?.mode ?? "standard", clock, random, limits }),
+    flow: flowDesk(ground, random, () => runtime),
     running: new Map(),
     validateArguments: createArgumentValidator(limits),
     checkResult: createResultCheck(limits),
@@ -214,6 +215,21 @@ function breakersOn(store: Store, clock: Clock): SharedBreakers | undefined {
         dueMs: clock.now() + forMs,
       } as const;
       return (await store.commit({ operations: [put], entries: [], wait: "claimed" })).kind === "committed";
+    },
+  });
+}
+
+function flowDesk({ options, clock, limits }: Ground, random: Random, runtime: () => Runtime): FlowDesk {
+  return createFlowDesk({
+    mode: options.flow?.mode ?? "standard",
+    clock,
+    random,
+    limits,
+    history: ({ id, principal }) =>
+      trail(runtime().store, runtime().vault, { tenant: principal.tenant, sessionId: id, limit: limits.flowHistoryEntriesMax }),
+    toolOf(nameAndVersion) {
+      const found = runtime().registry.resolve(nameAndVersion, () => true);
+      return found.kind === "found" ? found.registered.tool : undefined;
     },
   });
 }

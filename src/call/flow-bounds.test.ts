@@ -79,12 +79,27 @@ test("more than `flowWaitingCharsMax` characters are indexed at once, in slices,
   await box.close();
 });
 
-test("of more than `flowSessionsMax` sessions the longest unused are forgotten, which lets nothing through", async () => {
-  const box = await reader({ flowSessionsMax: 1 });
-  const first = await turnOf(box);
+/** Reads in one session, then in another, so that a box which remembers one session has forgotten the first. */
+async function forgotten(box: Signalbox): Promise<BoxTurn> {
+  const first = await turnOf(box, null);
   await read(first, "write to first@attack.example");
-  await read(await turnOf(box, said, "bob"), "something else");
+  const other = await turnOf(box, null, "bob");
+  await read(other, "something else");
+  await send(other, "bob@x.example");
+  return first;
+}
+
+test("of more than `flowSessionsMax` sessions the longest unused are forgotten, and read back from the ledger when they call again", async () => {
+  const box = await reader({ flowSessionsMax: 1 });
+  const first = await forgotten(box);
   expect((await send(first, "first@attack.example")).outcome.kind).toBe("pending");
+  expect((await send(first, "nobody@x.example")).outcome.kind).toBe("completed");
+  await box.close();
+});
+
+test("a past of `flowHistoryEntriesMax` entries cannot be known whole, and decides nothing", async () => {
+  const box = await reader({ flowSessionsMax: 1, flowHistoryEntriesMax: 2 });
+  expect((await send(await forgotten(box), "nobody@x.example")).outcome.kind).toBe("failed");
   await box.close();
 });
 

@@ -32,6 +32,7 @@ export interface LiveSession {
   readonly id: string;
   readonly credentialId: string;
   readonly wordsAttested: boolean;
+  readonly createdAtMs: number;
   readonly conversationId: string | undefined;
   /** The principal with what was revoked already taken away. */
   readonly principal: Principal;

@@ -210,6 +210,9 @@ class Live implements LiveSession {
   get wordsAttested(): boolean {
     return this.#body.wordsAttested;
   }
+  get createdAtMs(): number {
+    return this.#body.createdAtMs;
+  }
   get conversationId(): string | undefined {
     return this.#body.conversationId ?? undefined;
   }
