@@ -6,7 +6,7 @@ import type { Answer } from "../domain/outcome.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
 import { factAbsent, type DecisionInput } from "../policy/engine.ts";
 import type { HistoryFinding } from "../policy/history.ts";
-import { lookBack } from "./history.ts";
+import { claimedRules, lookBack } from "./history.ts";
 import { stop, stopWith } from "./endings.ts";
 import { noFacts } from "./state.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
@@ -67,7 +67,8 @@ function decideWithHistory(state: CallState, input: DecisionInput): Verdict | Pr
 function decide(state: CallState, input: DecisionInput, findings: readonly HistoryFinding[]): Verdict | Promise<Verdict> {
   const { runtime, facts } = state;
   const decided = runtime.policy.engine.decide({ ...input, facts, findings });
-  const decision = facts === noFacts ? decided : { ...decided, factDigests: digests(facts) };
+  const withFacts = facts === noFacts ? decided : { ...decided, factDigests: digests(facts) };
+  const decision = state.history === undefined ? withFacts : { ...withFacts, history: claimedRules(state.history) };
   state.decision = decision;
   if (decision.effect === "deny") return stopWith(denialByHistory(decision, findings) ?? denial(state, decision));
   return runtime.decisionPoints.concern(input.tool) ? consult(state, input, decision) : proceed;

@@ -41,6 +41,12 @@ test(verifies("AUTH-13", "at most so many calls to one target in a window, and a
   const { box, turn, shop, clock } = await shopBox({ limits, policy: { roles, rules: [waived], sequences } });
   for (const amount of [1, 2]) expect((await turn.call(refundOf("A-1", amount))).outcome.kind).toBe("completed");
   const third = await turn.call(refundOf("A-1", 3));
+  for (const { body } of (await box.trail({ tenant: "acme", limit: 200 })).filter(({ entry }) => entry.kind === "call-intended"))
+    expect(body).toMatchObject(
+      (body as { readonly tool: string }).tool === "order.refund"
+        ? { decision: { history: ["two-a-day"] } }
+        : { decision: { effect: "allow" } },
+    );
   expect(codeOf(third)).toBe("BUDGET_EXCEEDED");
   expect(messageOf(third)).toBe("the rule `two-a-day` allows no more of these calls in its window of time");
   expect((await turn.call(refundOf("A-2", 3))).outcome.kind).toBe("completed");

@@ -40,6 +40,11 @@ export async function lookBack(
   return { held: { claims, rows, overruled: new Set(findings.map(({ id }) => id)), atMs }, findings };
 }
 
+/** The rules that a call counts for, each once, for the record. */
+export function claimedRules({ claims }: HeldHistory): readonly string[] {
+  return [...new Set(claims.flatMap((claim) => (claim.kind === "mark" ? [] : [claim.rule.id])))];
+}
+
 interface Found {
   readonly row: Pick<Row, "body"> | undefined;
   readonly value: number;

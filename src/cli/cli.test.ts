@@ -53,6 +53,9 @@ describe("a whole installation", () => {
 
     const explained = await run(folder, ["policy", "explain", callId]);
     expect(explained).toMatchObject({ code: 0, out: expect.stringContaining("tier:irreversible") as string });
+    expect(explained.out).toMatch(
+      /^shop\.refund@\S+ for ada \(support\) under the credential agent\n[\s\S]*call-parked[^\n]*waits for the approval apr_[\s\S]*asked one person of `approver`[\s\S]*policy [0-9a-f]{12}[\s\S]*approval-decided[^\n]*\(lead\) approved[\s\S]*call-intended[^\n]*under the approval[\s\S]*call-settled[^\n]*completed, effect applied/,
+    );
     expect(await run(folder, ["policy", "simulate"])).toMatchObject({ code: 0, out: expect.stringContaining("none differs") as string });
     await writeFile(
       join(folder, "tried.yaml"),

@@ -1,15 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parse } from "yaml";
-import type { Decision } from "../domain/decision.ts";
-import type { Json, JsonObject } from "../domain/json.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { checkPolicy } from "../policy/check.ts";
 import { createPolicyEngine } from "../policy/engine.ts";
-import { explainDecision } from "../policy/explain.ts";
 import { parseTestTable, runTestTable } from "../policy/test-table.ts";
 import { configFlag, type Command } from "./command.ts";
-import { configuredTools, openReadOnly, requireConfig } from "./installation.ts";
+import { explainCommand } from "./explain-command.ts";
+import { configuredTools, requireConfig } from "./installation.ts";
 import { paint, plain, show, table } from "./terminal.ts";
 
 const check: Command = {
@@ -59,41 +57,6 @@ const test: Command = {
   },
 };
 
-const explain: Command = {
-  name: "policy explain",
-  summary: "Say why a recorded call was allowed, asked about or denied",
-  takes: ["CALL"],
-  flags: configFlag,
-  async run(invocation) {
-    const config = await requireConfig(invocation);
-    if (config === undefined) return "config";
-    const callId = invocation.positionals[0] as string;
-    const store = openReadOnly(config);
-    try {
-      const entries = await store.entries({ callId, limit: 100 });
-      const decisions = entries.flatMap((entry) => decisionIn(entry.text));
-      if (decisions.length === 0)
-        throw toolCallError("NOT_FOUND", `the ledger has no decision about a call \`${plain(callId).slice(0, 80)}\``);
-      show(invocation, { callId, decisions }, () => decisions.map((decision) => `${explainDecision(decision)}\n`).join("\n"));
-      return "ok";
-    } finally {
-      await store.close();
-    }
-  },
-};
-
-// The recorded form leaves out what is empty; the explanation wants it whole.
-function decisionIn(text: string): readonly Decision[] {
-  const recorded = ((JSON.parse(text) as JsonObject)["body"] as JsonObject | undefined)?.["decision"] as JsonObject | undefined;
-  if (recorded === undefined || recorded === null || typeof recorded["effect"] !== "string") return [];
-  const { gate, approvers, quorum } = recorded as { readonly gate?: Json; readonly approvers?: Json; readonly quorum?: Json };
-  const ask =
-    gate === undefined
-      ? undefined
-      : { gate, approvers: approvers ?? [], quorum: quorum ?? 1, needsFreshAuthentication: recorded["needsFreshAuthentication"] === true };
-  return [{ reasons: [], notify: false, policyVersion: "", factDigests: {}, ...recorded, ask } as unknown as Decision];
-}
-
 const showPolicy: Command = {
   name: "policy show",
   summary: "Show the policy as it is understood, with its version",
@@ -124,4 +87,4 @@ async function readText(path: string): Promise<string> {
 }
 
 /** Commands about the policy. */
-export const policyCommands: readonly Command[] = [check, test, explain, showPolicy];
+export const policyCommands: readonly Command[] = [check, test, explainCommand, showPolicy];

@@ -27,4 +27,6 @@ export interface Decision {
   readonly policyVersion: string;
   /** Facts that the decision rests on, by name, as SHA-256 of their canonical value: a changed fact voids an approval. */
   readonly factDigests: Readonly<Record<string, string>>;
+  /** Rules over earlier calls (`sequences`, `separation`) that the call counts for. Left out where there are none. */
+  readonly history?: readonly string[];
 }

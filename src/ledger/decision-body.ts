@@ -6,6 +6,7 @@ export interface DecisionBody {
   readonly effect: string;
   readonly factDigests?: Readonly<Record<string, string>> | undefined;
   readonly gate?: Gate | undefined;
+  readonly history?: readonly string[] | undefined;
   readonly notify?: true | undefined;
   readonly policyVersion: string;
   readonly quorum?: number | undefined;
@@ -24,6 +25,7 @@ export function decisionBody(decision: Decision): DecisionBody {
     effect: decision.effect,
     factDigests: hasFacts ? decision.factDigests : undefined,
     gate: decision.ask?.gate,
+    history: decision.history,
     notify: decision.notify ? true : undefined,
     policyVersion: decision.policyVersion,
     quorum: decision.ask?.quorum,

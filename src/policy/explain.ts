@@ -10,6 +10,7 @@ export function explainDecision(decision: Decision): string {
   for (const reason of byStrength(decision.reasons)) lines.push(`  ${reason.effect.padEnd(5)} ${reason.rule}: ${oneLine(reason.reason)}`);
   const facts = Object.entries(decision.factDigests);
   if (facts.length > 0) lines.push(`  facts ${facts.map(([name, digest]) => `${name} (${digest.slice(0, 12)})`).join(", ")}`);
+  if (decision.history !== undefined && decision.history.length > 0) lines.push(`  counts for ${decision.history.join(", ")}`);
   lines.push(`  policy ${shortVersion(decision.policyVersion)}`);
   return lines.join("\n");
 }
