@@ -14,37 +14,74 @@ export function pendingCounter(tenant: string, user: string): RowKey {
   return { space: "approvals-pending", tenant, key: user };
 }
 
+/** Arguments as a person changed them, checked. */
+export interface ArgumentEdit {
+  readonly effectiveDigest: string;
+  readonly summary: string;
+  readonly pointers: readonly string[];
+}
+
 /** Who is answering, and when. */
 export interface AnswerAttempt {
   readonly credential: Credential;
   readonly by: string;
   readonly approve: boolean;
   readonly reason: string | undefined;
+  /** Digest of the arguments that were shown; needed once somebody changed them. */
+  readonly digest?: string | undefined;
+  readonly edit?: ArgumentEdit | undefined;
+  readonly widens?: boolean | undefined;
   readonly nowMs: number;
   readonly freshAuthenticationMs: number;
 }
 
 /**
  * The approval after one more answer, or why it may not be given. One no is enough; a yes counts once per person and credential until the quorum
- * is reached.
+ * is reached, and only for the arguments that it was given for.
  */
 export function answerApproval(
   approval: Approval,
-  attempt: AnswerAttempt,
+  given: AnswerAttempt,
 ): { readonly kind: "answered"; readonly approval: Approval } | { readonly kind: "refused"; readonly error: ToolCallError } {
+  // Where the person behind a credential is known, nobody answers under another name.
+  const attempt = { ...given, by: given.credential.person?.user ?? given.by };
   const refusal = refuseAnswer(approval, attempt);
   if (refusal !== undefined) return { kind: "refused", error: toolCallError("APPROVAL_INVALID", refusal, { approvalId: approval.id }) };
+  const { edit } = attempt;
+  const effectiveDigest = edit?.effectiveDigest ?? approval.effectiveDigest;
   const answer: ApprovalAnswer = {
     by: attempt.by,
     credentialId: attempt.credential.id,
     approve: attempt.approve,
     reason: attempt.reason,
     atMs: attempt.nowMs,
+    effectiveDigest,
+    ...(attempt.widens === true && { widens: true }),
   };
   const answers = [...approval.answers, answer];
-  const yesCount = answers.filter((given) => given.approve).length;
+  const asked = edit === undefined ? approval : edited(approval, edit, attempt.by);
+  const yesCount = answers.filter((each) => each.approve && digestOf(each, approval) === effectiveDigest).length;
   const state = !attempt.approve ? "rejected" : yesCount >= approval.quorum ? "approved" : "pending";
-  return { kind: "answered", approval: { ...approval, answers, state } };
+  return { kind: "answered", approval: { ...asked, answers, state } };
+}
+
+function edited(approval: Approval, { effectiveDigest, summary, pointers }: ArgumentEdit, by: string): Approval {
+  const fromDigest = originalDigest(approval);
+  return { ...approval, effectiveDigest, summary, edited: { by, fromDigest, pointers } };
+}
+
+function originalDigest({ edited: edit, effectiveDigest }: Approval): string {
+  return edit?.fromDigest ?? effectiveDigest;
+}
+
+function digestOf(given: ApprovalAnswer, approval: Approval): string {
+  return given.effectiveDigest ?? originalDigest(approval);
+}
+
+/** Whether everybody who said yes to what will run also said yes to further calls to the same target. */
+export function isWidened(approval: Approval): boolean {
+  const given = approval.answers.filter((answer) => answer.approve && digestOf(answer, approval) === approval.effectiveDigest);
+  return approval.state === "approved" && given.every(({ widens }) => widens === true);
 }
 
 function refuseAnswer(approval: Approval, attempt: AnswerAttempt): string | undefined {
@@ -57,9 +94,23 @@ function refuseAnswer(approval: Approval, attempt: AnswerAttempt): string | unde
     return `this approval wants one of the groups ${approval.approvers.map((group) => `\`${group}\``).join(", ")}`;
   if (approval.gate === "approval" && attempt.by === approval.principal.user) return "the person who asked cannot approve their own call";
   if (approval.gate === "confirmation" && attempt.by !== approval.principal.user) return "only the user who asked can confirm this call";
-  if (approval.answers.some((given) => given.by === attempt.by || given.credentialId === credential.id))
+  const answersTo = attempt.edit?.effectiveDigest ?? approval.effectiveDigest;
+  const isSame = (given: ApprovalAnswer): boolean => given.by === attempt.by || given.credentialId === credential.id;
+  if (approval.answers.some((given) => isSame(given) && digestOf(given, approval) === answersTo))
     return "this person or credential has already answered; another must";
+  if (attempt.approve) {
+    const unseen = refuseUnseen(approval, attempt);
+    if (unseen !== undefined) return unseen;
+  }
   if (approval.needsFreshAuthentication && !isFresh(credential, attempt)) return "this call is privileged: authenticate again, then answer";
+  return undefined;
+}
+
+/** Nobody says yes to arguments that somebody else changed after they looked. */
+function refuseUnseen({ effectiveDigest, edited: edit }: Approval, { digest }: AnswerAttempt): string | undefined {
+  if (digest !== undefined && digest !== effectiveDigest) return "its arguments are no longer those that you were shown; look at it again";
+  if (edit !== undefined && digest === undefined)
+    return `\`${edit.by}\` changed its arguments; look at them, then answer with the digest \`${effectiveDigest}\``;
   return undefined;
 }
 
@@ -85,7 +136,8 @@ export function approvalCovers(
   if (approval.effectiveDigest !== call.effectiveDigest) return "the arguments changed after the approval";
   const seen = new Set(approval.reasons.map((reason) => reason.rule));
   for (const reason of call.decision.reasons) {
-    if (reason.effect === "ask" && !seen.has(reason.rule)) return `a new reason to ask appeared: \`${reason.rule}\``;
+    if (reason.effect === "ask" && !seen.has(reason.rule) && !isOwnWords(approval, reason.rule))
+      return `a new reason to ask appeared: \`${reason.rule}\``;
   }
   for (const [fact, digest] of Object.entries(call.decision.factDigests)) {
     if (approval.factDigests[fact] !== digest) return `the fact \`${fact}\` changed after the approval`;
@@ -94,6 +146,11 @@ export function approvalCovers(
   if (ask !== undefined && (ask.gate !== approval.gate || ask.quorum > approval.quorum || isStricter(ask, approval)))
     return "the policy now asks somebody else";
   return undefined;
+}
+
+/** Whether a flow rule blames a value that the approver wrote themself: that nothing in the conversation holds it is no news to them. */
+function isOwnWords({ edited: edit }: Approval, rule: string): boolean {
+  return edit?.pointers.some((pointer) => /^flow:R\d+:/.test(rule) && rule.endsWith(`:${pointer}`)) ?? false;
 }
 
 function isStricter(ask: NonNullable<Decision["ask"]>, approval: Approval): boolean {

@@ -60,25 +60,39 @@ export interface Leaf {
   readonly value: Json;
 }
 
+interface Place {
+  readonly pointer: string;
+  readonly rolePointer: string;
+  readonly name: string;
+  readonly inherited: ArgumentRole | undefined;
+}
+
 /** The arguments one by one; objects are opened, lists stay whole unless they hold objects, or `opensLists`. At most 200. */
 export function leavesOf(args: JsonObject, roles: Tool["argumentRoles"], opensLists = false): Leaf[] {
   const leaves: Leaf[] = [];
-  const open = (value: Json, pointer: string, rolePointer: string, name: string): void => {
+  const open = (value: Json, { pointer, rolePointer, name, inherited }: Place): void => {
     if (leaves.length >= leavesMax) return;
     const isOpened =
       typeof value === "object" &&
       value !== null &&
       (!Array.isArray(value) || opensLists || value.some((item) => typeof item === "object" && item !== null));
-    if (!isOpened || Object.keys(value).length === 0) {
-      leaves.push({ pointer, name, role: roles[rolePointer] ?? roles[pointer] ?? roles[`${rolePointer}/*`], value });
+    // What holds a credential holds nothing else, however deep.
+    const role = roles[rolePointer] ?? roles[pointer] ?? inherited;
+    if (!isOpened || (pointer !== "" && Object.keys(value).length === 0)) {
+      leaves.push({ pointer, name, role: role ?? roles[`${rolePointer}/*`], value });
       return;
     }
     for (const [key, inner] of Object.entries(value as JsonObject)) {
       const step = key.replaceAll("~", "~0").replaceAll("/", "~1");
-      open(inner, `${pointer}/${step}`, `${rolePointer}/${Array.isArray(value) ? "*" : step}`, name === "" ? key : `${name}.${key}`);
+      open(inner, {
+        pointer: `${pointer}/${step}`,
+        rolePointer: `${rolePointer}/${Array.isArray(value) ? "*" : step}`,
+        name: name === "" ? key : `${name}.${key}`,
+        inherited: role,
+      });
     }
   };
-  open(args, "", "", "");
+  open(args, { pointer: "", rolePointer: "", name: "", inherited: undefined });
   return leaves;
 }
 

@@ -53,6 +53,11 @@ describe("the card", () => {
     expect(made.undo).toContain("cannot be taken back");
   });
 
+  it("never shows what lies inside a credential", () => {
+    const tool = { argumentRoles: { "/token": "credential", "/auth": "credential" }, tier: "privileged", fingerprint: "f1" } as const;
+    expect(JSON.stringify(card({ args: { token: ["s3cret-1"], auth: { key: { of: "s3cret-2" } } }, tool }))).not.toContain("s3cret");
+  });
+
   it("never shows a credential, and says where a tool has changed", () => {
     const made = card({
       args: { token: "s3cret-value" },
@@ -76,7 +81,7 @@ describe("the card", () => {
       seen: { said: ["write to ada@acme.example"], results: [] },
     });
     expect(made.notSaid).toEqual(["to.1"]);
-    expect(made.arguments[1]).toMatchObject({ pointer: "/to/1", role: undefined, value: '"bob@evil.example"' });
+    expect(made.arguments[1]).toMatchObject({ pointer: "/to/1", role: "target", value: '"bob@evil.example"' });
   });
 
   it("bounds every text of others and leaves nothing invisible in it", () => {

@@ -57,6 +57,7 @@ export const limitTable = {
   // People.
   approvalExpiryMs: { value: 86_400_000, unit: "ms", about: "an approval nobody answered expires" },
   approvalGrantMs: { value: 600_000, unit: "ms", about: "a given approval must be used within" },
+  answerReasonCharsMax: { value: 1_000, unit: "characters", about: "a person's reason for an answer, shown to the model with a no" },
   cardSaidCharsMax: { value: 600, unit: "characters", about: "the user's words on the card of an approval" },
   cardArgumentsMax: { value: 50, unit: "arguments", about: "single values on the card of an approval, the most consequential first" },
   cardValueCharsMax: { value: 300, unit: "characters", about: "one value on the card of an approval" },

@@ -1,4 +1,6 @@
-import { answerApproval, approvalKey, pendingCounter } from "../approvals/approvals.ts";
+import { answerApproval, approvalKey, isWidened, pendingCounter, type ArgumentEdit } from "../approvals/approvals.ts";
+import { cleanForPeople } from "../approvals/card.ts";
+import { boundOf, wideningKey, type Widening } from "../approvals/widening.ts";
 import { canonicalJson } from "../base/canonical-json.ts";
 import type { Approval } from "../domain/approval.ts";
 import type { ApprovalCard } from "../domain/approval-card.ts";
@@ -11,6 +13,7 @@ import type { OpenedValues } from "../ledger/vault.ts";
 import type { EntryDraft, Operation, Row } from "../store/store.ts";
 import { readCard } from "./approval-cards.ts";
 import type { ApprovalDecision, Signalbox } from "./box.ts";
+import { prepareEdit, type PreparedEdit } from "./edit-approval.ts";
 import { parkedKind, type ParkedCall } from "./parked.ts";
 import { releaseOperations } from "./release.ts";
 import type { Runtime } from "./runtime.ts";
@@ -90,16 +93,25 @@ class Desk implements ApprovalDesk {
 
   async decide(id: string, decision: ApprovalDecision, credential: Credential): ReturnType<ApprovalDesk["decide"]> {
     const { clock, limits, store } = this.#runtime;
+    requireWords(decision, limits);
     for (let race = 0; race < racesMax; race += 1) {
       const row = await this.#row(id, credential.tenant);
       const nowMs = clock.now();
-      const { approve, by, reason } = decision;
-      const { freshAuthenticationMs } = limits;
-      const answered = answerApproval(approvalOf(row), { credential, by, approve, reason, nowMs, freshAuthenticationMs });
+      const { approve, by, reason, digest, widen: widens } = decision;
+      const attempt = { credential, by, approve, reason, digest, widens, nowMs, freshAuthenticationMs: limits.freshAuthenticationMs };
+      // First as if the edit were sound: who may not answer learns nothing of what it would be refused for.
+      const first = answerApproval(approvalOf(row), { ...attempt, edit: decision.arguments === undefined ? undefined : soundEdit });
+      if (first.kind === "refused") throw first.error;
+      const prepared = await this.#edit(approvalOf(row), decision, credential);
+      const answered = prepared === undefined ? first : answerApproval(approvalOf(row), { ...attempt, edit: prepared.edit });
       if (answered.kind === "refused") throw answered.error;
       const approval = withGrant(answered.approval, nowMs, limits.approvalGrantMs);
       const result = await store.commit({
-        operations: await decisionOperations(this.#runtime, row, approval),
+        operations: [
+          ...(await decisionOperations(this.#runtime, row, approval)),
+          ...(prepared?.operations ?? []),
+          ...(await this.#widen(approval, decision)),
+        ],
         entries: decisionEntries(approval, credential, decision, nowMs),
       });
       if (result.kind === "refused") continue;
@@ -174,6 +186,34 @@ class Desk implements ApprovalDesk {
     return newState({ runtime, session, turn, call, callId: approval.callId, approval: { approval, version } });
   }
 
+  async #edit(approval: Approval, decision: ApprovalDecision, credential: Credential): Promise<PreparedEdit | undefined> {
+    if (decision.arguments === undefined) return undefined;
+    const session = await this.#sessions.find(approval.sessionId, approval.tenant);
+    const [parkedRow] = await this.#runtime.store.read([{ space: "parked", tenant: approval.tenant, key: approval.callId }]);
+    const opened = parkedRow === undefined ? undefined : await this.#open(approval, parkedRow.body as unknown as ParkedCall);
+    if (session === undefined || parkedRow === undefined || opened === undefined)
+      throw toolCallError("APPROVAL_INVALID", "the call no longer waits, so its arguments cannot be changed");
+    await session.refresh();
+    return await prepareEdit({ runtime: this.#runtime, session, approval, parkedRow, opened }, decision.arguments, credential);
+  }
+
+  /** What a yes to further calls leaves behind, once everybody who has to has said so. */
+  async #widen(approval: Approval, decision: ApprovalDecision): Promise<readonly Operation[]> {
+    if (decision.widen !== true) return [];
+    const found = this.#runtime.registry.resolve(`${approval.tool}@${approval.version}`, () => true);
+    const args = decision.arguments ?? (await this.arguments(approval.id, approval.tenant));
+    const bound = found.kind !== "found" || args === undefined ? undefined : boundOf(found.registered.tool, args);
+    if (bound === undefined)
+      throw toolCallError(
+        "APPROVAL_INVALID",
+        "only a call that names a target and is not privileged can be approved for the whole session",
+      );
+    if (!isWidened(approval)) return [];
+    const expiresAtMs = this.#runtime.clock.now() + this.#runtime.limits.approvalExpiryMs;
+    const widening: Widening = { approval, amounts: bound.amounts, expiresAtMs };
+    return [{ op: "put", key: wideningKey(approval, bound), body: widening as unknown as Json, dueMs: expiresAtMs }];
+  }
+
   async #expire(row: Row): Promise<boolean> {
     const runtime = this.#runtime;
     const approval = approvalOf(row);
@@ -227,16 +267,31 @@ function decisionEntries(approval: Approval, credential: Credential, decision: A
     place,
     approvalId: approval.id,
     approve: decision.approve,
-    by: decision.by,
+    by: approval.answers.at(-1)?.by ?? decision.by,
     credentialId: credential.id,
+    editedFrom: approval.edited?.fromDigest,
     effectiveDigest: approval.effectiveDigest,
     fingerprint: approval.toolFingerprint,
     reason: decision.reason,
     state: approval.state,
+    widens: decision.approve && decision.widen === true ? true : undefined,
   });
   if (approval.state !== "rejected") return [decided];
-  const words = decision.reason === undefined ? "" : `: ${decision.reason}`;
+  const words = decision.reason === undefined ? "" : `, in their words: ${JSON.stringify(cleanForPeople(decision.reason, reasonShownMax))}`;
   return [decided, deniedEntry(approval, place, "APPROVAL_REJECTED", `a person said no${words}; do not try it another way, tell the user`)];
+}
+
+const soundEdit: ArgumentEdit = { effectiveDigest: "", summary: "", pointers: [] };
+
+/** As much of a person's reason as the model is shown; the rest stands in the ledger. */
+const reasonShownMax = 1_000;
+
+function requireWords({ approve, reason, arguments: args, widen }: ApprovalDecision, limits: Runtime["limits"]): void {
+  const { answerReasonCharsMax } = limits;
+  if (reason !== undefined && (reason === "" || reason.length > answerReasonCharsMax))
+    throw toolCallError("REQUEST_INVALID", `a reason is text of 1 to ${answerReasonCharsMax} characters`);
+  if (!approve && (args !== undefined || widen === true))
+    throw toolCallError("REQUEST_INVALID", "only a yes can change arguments or hold for the whole session");
 }
 
 /** How a parked call ended that never ran, for whoever asks for its outcome. */

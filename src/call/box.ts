@@ -201,10 +201,19 @@ export interface CallRequest {
 
 export interface ApprovalDecision {
   readonly approve: boolean;
-  /** Shown to the model when it is a rejection. */
+  /** Shown to the model, as the approver's words, when it is a rejection. 1 to `answerReasonCharsMax` characters. */
   readonly reason?: string;
   /** Who answered, as the approver's system names them. */
   readonly by: string;
+  /** `effectiveDigest` of the approval as it was shown. Needed once somebody changed the arguments; checked wherever it is given. */
+  readonly digest?: string;
+  /**
+   * With a yes: other arguments to run instead. They are checked against the schema and against the policy, both for the user and for the
+   * credential's `person`, who must be allowed to make that call. Yeses to other arguments no longer count.
+   */
+  readonly arguments?: JsonObject;
+  /** With a yes: also for further calls to the same targets in this session, with no larger amount and no new reason to ask. Never privileged. Default false. */
+  readonly widen?: boolean;
 }
 
 /** A call of which nobody knows yet whether it happened. */

@@ -10,7 +10,7 @@ import { intendedEntry, prepareVault } from "./record.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
 
 /** What a claim of the gate guards, so that a refusal can be explained. */
-type Guard = "session" | "principal" | "key" | "meaning" | "approval" | "budget" | "history" | "none";
+type Guard = "session" | "principal" | "key" | "meaning" | "approval" | "widening" | "budget" | "history" | "none";
 
 interface Claims {
   readonly operations: Operation[];
@@ -30,6 +30,7 @@ export function gate(state: CallState): Verdict | Promise<Verdict> {
   claimIdentity(state, claims);
   if (tool.tier !== "read" || state.key?.isAddressable === true) claimKey(state, claims);
   if (state.approval !== undefined) claimApproval(state, claims);
+  if (state.widening !== undefined) push(claims, "widening", { op: "expect", ...state.widening });
   claimBudget(state, claims);
   for (const operation of historyClaims(state)) push(claims, "history", operation);
   try {
@@ -182,6 +183,7 @@ function explainRefusal(state: CallState, guard: Guard, operation: Operation): V
     case "session":
     case "principal":
     case "history":
+    case "widening":
       return { kind: "again", from: "identify" };
     case "key":
     case "meaning":

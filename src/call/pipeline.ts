@@ -167,6 +167,7 @@ async function startAgain(state: CallState, stage: Stage, from: StageName): Prom
   state.runtime.observe(state, stage.name, "again", `something this call relied on changed meanwhile; judged again from ${from}`);
   await state.session.refresh();
   state.decision = undefined;
+  state.widening = undefined;
   state.history = undefined;
   state.keyRow = undefined;
   state.meaningRow = undefined;

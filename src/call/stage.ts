@@ -7,7 +7,7 @@ import type { ToolCall } from "../domain/tool-call.ts";
 import type { Failure, RegisteredTool } from "../domain/tool.ts";
 import type { Permit } from "../resilience/guards.ts";
 import type { CachedResult, CacheOrigin } from "../resilience/read-cache.ts";
-import type { Row } from "../store/store.ts";
+import type { Row, RowKey } from "../store/store.ts";
 import type { ArgumentTexts } from "./argument-texts.ts";
 import type { HeldHistory } from "./history.ts";
 import type { CallKey } from "./keys.ts";
@@ -74,6 +74,8 @@ export interface CallState {
   readonly approval: { readonly approval: Approval; readonly version: number } | undefined;
 
   // Filled on the way.
+  /** The yes for the whole session that the call relies on instead of an approval of its own. */
+  widening: { readonly key: RowKey; readonly version: number } | undefined;
   registered: RegisteredTool | undefined;
   args: JsonObject;
   /** Canonical text and digests of the arguments, once they are valid. */

@@ -49,6 +49,7 @@ class TravellingCall implements CallState {
   readonly onProgress: CallState["onProgress"];
   readonly parent: CallState["parent"];
   readonly approval: CallState["approval"];
+  widening: CallState["widening"] = undefined;
   registered: CallState["registered"] = undefined;
   args: CallState["args"] = noArguments;
   texts: CallState["texts"] = undefined;

@@ -15,7 +15,7 @@ export interface Upkeep {
 
 const purgeRowsMax = 1_000;
 /** Spaces whose rows are simply over when they are due. Keys and approvals are resolved instead. */
-const transientSpaces = ["meaning", "handle", "pulse", "probe", ...historySpaces] as const;
+const transientSpaces = ["meaning", "handle", "pulse", "widening", "probe", ...historySpaces] as const;
 
 /** Starts the upkeep of a box. A sweep that fails is reported, and the next one tries again. */
 export function startUpkeep(runtime: Runtime, desk: ApprovalDesk, recovery: Recovery): Upkeep {

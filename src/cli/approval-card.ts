@@ -15,9 +15,20 @@ export interface ShownApproval {
 export function cardText(terminal: Terminal, shown: ShownApproval): string {
   const { approval, card } = shown;
   const title = (text: string): string => `\n${paint(terminal, "bold", text)}\n`;
+  const edited = approval["edited"] as JsonObject | undefined;
   const state = jsonText(approval["state"]);
   return [
     `${paint(terminal, "bold", plain(card.headline))}\n`,
+    ...(edited === undefined
+      ? []
+      : [
+          paint(
+            terminal,
+            "red",
+            `changed by ${jsonText(edited["by"])}; to approve it, add --digest ${jsonText(approval["effectiveDigest"])}`,
+          ),
+          "\n",
+        ]),
     table([
       ["state", `${state}, expires ${isoTime(card.expiresAtMs)}`],
       ["tier", card.tier ?? "unknown"],

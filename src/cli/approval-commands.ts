@@ -2,7 +2,9 @@ import { isoTime } from "../base/clock.ts";
 import type { JsonObject } from "../domain/json.ts";
 import { jsonText } from "../gateway/json-text.ts";
 import { cardText, type ShownApproval } from "./approval-card.ts";
-import { gatewayFlags, type Command } from "./command.ts";
+import { readArguments } from "./call-command.ts";
+import { gatewayFlags, type Command, type Invocation } from "./command.ts";
+import type { Ending } from "./exit-codes.ts";
 import { gatewayClient, refused } from "./gateway-client.ts";
 import { show, table } from "./terminal.ts";
 
@@ -42,34 +44,56 @@ const showOne: Command = {
   },
 };
 
-const approve = answering("approvals approve", "Say yes; the call is judged again and runs", true);
-const reject = answering("approvals reject", "Say no", false);
+const reasonFlag = { reason: { value: "TEXT", about: "why; of a no it is shown to the model, as your words" } } as const;
 
-function answering(name: string, summary: string, approves: boolean): Command {
-  return {
-    name,
-    summary,
-    takes: ["ID"],
-    flags: { ...gatewayFlags, reason: { value: "TEXT", about: "why; of a no it is shown to the model" } },
-    async run(invocation) {
-      const { reason } = invocation.texts;
-      const answer = await gatewayClient(invocation)(
-        "POST",
-        `/v1/approvals/${encodeURIComponent(invocation.positionals[0] as string)}/answer`,
-        { approve: approves, ...(reason !== undefined && { reason }) },
-      );
-      if (answer.status !== 200) return refused(invocation, answer);
-      const outcome = (answer.body["answer"] as JsonObject | undefined)?.["outcome"] as JsonObject | undefined;
-      const state = jsonText((answer.body["approval"] as JsonObject)["state"]);
-      show(
-        invocation,
-        answer.body,
-        () =>
-          `${approves ? "approved" : "rejected"}; the approval is ${state}${outcome === undefined ? "" : `, the call is ${jsonText(outcome["kind"])}`}\n`,
-      );
-      return "ok";
-    },
-  };
+const approve: Command = {
+  name: "approvals approve",
+  summary: "Say yes; the call is judged again and runs",
+  takes: ["ID"],
+  about: "With --args the changed call runs instead, if it fits the tool's schema and both the user and you may make it.",
+  flags: {
+    ...gatewayFlags,
+    ...reasonFlag,
+    args: { value: "JSON", about: "run these arguments instead: JSON, @FILE, or - for standard input" },
+    widen: { about: "also for further calls to the same targets in this session, with no larger amount" },
+    digest: { value: "SHA256", about: "of the arguments that you were shown; needed once somebody changed them" },
+  },
+  async run(invocation) {
+    const { reason, digest, args } = invocation.texts;
+    return await answer(invocation, {
+      approve: true,
+      ...(reason !== undefined && { reason }),
+      ...(digest !== undefined && { digest }),
+      ...(args !== undefined && { arguments: await readArguments(invocation) }),
+      ...(invocation.switches["widen"] === true && { widen: true }),
+    });
+  },
+};
+
+const reject: Command = {
+  name: "approvals reject",
+  summary: "Say no",
+  takes: ["ID"],
+  flags: { ...gatewayFlags, ...reasonFlag },
+  async run(invocation) {
+    const { reason } = invocation.texts;
+    return await answer(invocation, { approve: false, ...(reason !== undefined && { reason }) });
+  },
+};
+
+async function answer(invocation: Invocation, decision: JsonObject): Promise<Ending> {
+  const path = `/v1/approvals/${encodeURIComponent(invocation.positionals[0] as string)}/answer`;
+  const answered = await gatewayClient(invocation)("POST", path, decision);
+  if (answered.status !== 200) return refused(invocation, answered);
+  const outcome = (answered.body["answer"] as JsonObject | undefined)?.["outcome"] as JsonObject | undefined;
+  const state = jsonText((answered.body["approval"] as JsonObject)["state"]);
+  const said = decision["approve"] === true ? "approved" : "rejected";
+  show(
+    invocation,
+    answered.body,
+    () => `${said}; the approval is ${state}${outcome === undefined ? "" : `, the call is ${jsonText(outcome["kind"])}`}\n`,
+  );
+  return "ok";
 }
 
 /** Commands of people who answer. */

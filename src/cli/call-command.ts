@@ -40,7 +40,8 @@ export const callCommand: Command = {
   },
 };
 
-async function readArguments(invocation: Invocation): Promise<Json> {
+/** What `--args` says: JSON, `@FILE`, or `-` for standard input; default `{}`. */
+export async function readArguments(invocation: Invocation): Promise<Json> {
   const given = invocation.texts["args"] ?? "{}";
   const text =
     given === "-"

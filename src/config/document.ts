@@ -3,6 +3,7 @@ import type { Limits } from "../base/limits.ts";
 import type { HttpOptions } from "../connectors/http-options.ts";
 import type { McpOptions } from "../connectors/mcp/options.ts";
 import type { FlowMode } from "../domain/flow.ts";
+import type { Credential } from "../domain/principal.ts";
 import type { Tier } from "../domain/tool.ts";
 import type { PolicyDocument } from "../policy/document.ts";
 import type { Protection } from "../resilience/guards.ts";
@@ -35,6 +36,8 @@ export interface CredentialConfig {
   /** Approver groups it may answer for. Empty for a credential that does not approve. */
   readonly approves: readonly string[];
   readonly administers: boolean;
+  /** The person behind a credential that approves. */
+  readonly person: Credential["person"];
   /** Whether what it says of the user's words is believed. */
   readonly words: "attested" | "claimed";
 }

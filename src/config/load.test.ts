@@ -87,6 +87,19 @@ describe("loading the configuration", () => {
     expect(loaded.config.policy.rules[0]).toMatchObject({ id: "small-refunds", effect: "allow", waives: "tier" });
   });
 
+  test("reads the person behind a credential that approves, and refuses one behind any other", async () => {
+    const of = (rest: string): string =>
+      `version: 1\nstore: memory\ncredentials:\n  eve: { secret: secret://env/A, tenant: acme, ${rest} }\n`;
+    const person = "person: { user: eve, roles: [support], attributes: { region: eu } }";
+    const loaded = await load(of(`approves: [lead], ${person}`));
+    if (!("config" in loaded)) throw new Error("not loaded");
+    expect(loaded.config.credentials[0]?.person).toEqual({ user: "eve", roles: ["support"], attributes: { region: "eu" } });
+    expect(places(await load(of(`administers: true, ${person}`)))).toEqual([expect.stringContaining("only a credential that approves")]);
+    expect(places(await load(of("approves: [lead], person: { user: eve, attributes: 3 }")))).toEqual([
+      expect.stringContaining("this is not a map"),
+    ]);
+  });
+
   test("reports every problem at once, each with line, column and mend", async () => {
     const loaded = await load(`version: 1
 store: postgres://db

@@ -12,6 +12,7 @@ import type { Config, CredentialConfig, McpSourceConfig, SourceConfig } from "./
 import { httpSource, httpTools } from "./http-source.ts";
 import { mcpShape, mcpSourceShape, readMcpSource, readMcpUsers } from "./mcp-source.ts";
 import { reportInto, type ConfigProblem, type Finding, type Report } from "./problem.ts";
+import { personOf, personShape } from "./person.ts";
 import { protectionShape } from "./protection.ts";
 import { about, list, mapOf, object, optional, required, text, truth, word, type Read, type Shape } from "./shape.ts";
 import { isLoopback, listenShape, secretReference, storeShape } from "./values.ts";
@@ -44,6 +45,7 @@ const credentialShape = object({
   ),
   actsFor: optional(about('Roles it may act for; `["*"]` for every one.', list(roleName))),
   approves: optional(about("Approver groups it may answer for. Never together with `actsFor`.", list(roleName))),
+  person: optional(personShape),
   administers: optional(about("May change the installation. Never together with `actsFor`.", truth)),
   words: optional(about("Whether what it says of the user's words is believed.", word(["attested", "claimed"]))),
 });
@@ -341,12 +343,16 @@ function readLimits(raw: JsonObject | undefined, report: Report): Limits {
 function readCredentials(given: readonly (readonly [string, Read<typeof credentialShape>])[], report: Report): readonly CredentialConfig[] {
   const bySecret = new Map<string, string>();
   return given.flatMap(([id, settings]) => {
-    const { secret, tenant, actsFor = [], approves = [], administers = false } = settings;
+    const { secret, tenant, actsFor = [], approves = [], administers = false, person } = settings;
     const here = report.at(id);
     if (actsFor.length > 0 && approves.length > 0)
       here
         .at("approves")
         .addAtName("a credential that calls may not approve", "make a second credential with `approves:` for the person who answers");
+    if (person !== undefined && approves.length === 0)
+      here
+        .at("person")
+        .addAtName("only a credential that approves stands for a person", "give it `approves: [group]`, or leave `person:` out");
     if (actsFor.length > 0 && administers)
       here.at("administers").addAtName("a credential that calls may not administer", "make a second credential with `administers: true`");
     if (actsFor.length === 0 && approves.length === 0 && !administers)
@@ -355,7 +361,7 @@ function readCredentials(given: readonly (readonly [string, Read<typeof credenti
     const other = bySecret.get(secret);
     if (other !== undefined) here.at("secret").add(`\`${other}\` has the same secret`, "give each credential a key of its own");
     bySecret.set(secret, id);
-    return [{ name: id, secret, tenant, actsFor, approves, administers, words: settings.words ?? "claimed" }];
+    return [{ name: id, secret, tenant, actsFor, approves, administers, person: personOf(person), words: settings.words ?? "claimed" }];
   });
 }
 

@@ -9,6 +9,19 @@ export interface ApprovalAnswer {
   /** Shown to the model when it is a rejection. */
   readonly reason: string | undefined;
   readonly atMs: number;
+  /** Digest of the arguments that it was given for; a yes counts for no others. Absent: those that the call came with. */
+  readonly effectiveDigest?: string | undefined;
+  /** A yes also to further calls to the same target in the same session. */
+  readonly widens?: boolean | undefined;
+}
+
+/** A change of the arguments by a person who answered. */
+export interface ApprovalEdit {
+  readonly by: string;
+  /** Digest of the arguments before the first change: those that the model sent. */
+  readonly fromDigest: string;
+  /** JSON pointers of what the last change made different, at most 20. */
+  readonly pointers: readonly string[];
 }
 
 /** Where an approval stands. `used`: the call ran or was settled under it. `void`: it no longer fits what would run. */
@@ -38,6 +51,8 @@ export interface Approval {
   readonly policyVersion: string;
   /** One line in plain words: what will happen if somebody says yes. Bounded, control characters removed. */
   readonly summary: string;
+  /** Set once somebody changed the arguments; `effectiveDigest` and `summary` are then those of the changed call. */
+  readonly edited?: ApprovalEdit | undefined;
   readonly state: ApprovalState;
   readonly answers: readonly ApprovalAnswer[];
   readonly createdAtMs: number;

@@ -24,6 +24,8 @@ export interface Credential {
   readonly words: "attested" | "claimed";
   /** When the person behind it last proved who they are, for privileged approvals; wall ms. */
   readonly authenticatedAtMs: number | undefined;
+  /** The person behind a credential that approves: the user whose own calls it confirms, with the roles that let it change arguments. Absent: nobody known. */
+  readonly person?: Pick<Principal, "user" | "roles" | "attributes"> | undefined;
 }
 
 /** One conversation of one principal, under a handle that we minted. */

@@ -68,7 +68,16 @@ export function approvalBody(approval: Approval): JsonObject {
     quorum: approval.quorum,
     needsFreshAuthentication: approval.needsFreshAuthentication,
     reasons: approval.reasons,
-    answers: approval.answers.map(({ by, approve, reason, atMs }) => ({ by, approve, reason, atMs })),
+    answers: approval.answers.map(({ by, approve, reason, atMs, effectiveDigest, widens }) => ({
+      by,
+      approve,
+      reason,
+      atMs,
+      effectiveDigest,
+      widens,
+    })),
+    effectiveDigest: approval.effectiveDigest,
+    edited: approval.edited,
     createdAtMs: approval.createdAtMs,
     expiresAtMs: approval.expiresAtMs,
   } as unknown as JsonObject;

@@ -1,4 +1,6 @@
+import type { ApprovalDecision } from "../call/box.ts";
 import type { Approval, ApprovalState } from "../domain/approval.ts";
+import type { JsonObject } from "../domain/json.ts";
 import type { Credential } from "../domain/principal.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { answerBody, approvalBody } from "./answer.ts";
@@ -74,7 +76,23 @@ const answerApproval: GuardedRoute = {
   about:
     "With the last yes that is needed, the call is judged again and runs; `answer` says how it went on. A reason for a no is shown to the model.",
   body: {
-    schema: closed({ approve: { type: "boolean" }, reason: textSchema(1_000) }, ["approve"]),
+    schema: closed(
+      {
+        approve: { type: "boolean" },
+        reason: textSchema(1_000),
+        digest: textSchema(64, "`effectiveDigest` of the approval as it was shown. Needed once somebody changed the arguments."),
+        arguments: {
+          type: "object",
+          description:
+            "With a yes: run these instead. They must fit the schema, and both the user and the person behind the credential must be allowed the call.",
+        },
+        widen: {
+          type: "boolean",
+          description: "With a yes: also for further calls to the same targets in this session. Never privileged.",
+        },
+      },
+      ["approve"],
+    ),
     example: { approve: false, reason: "the amount is wrong" },
   },
   answers: {
@@ -82,8 +100,8 @@ const answerApproval: GuardedRoute = {
   },
   async handle(request) {
     const { id } = await visibleApproval(request);
-    const { approve, reason } = request.body as { readonly approve: boolean; readonly reason?: string };
-    const decision = { approve, by: request.credential.id, ...(reason !== undefined && { reason }) };
+    const given = request.body as Omit<ApprovalDecision, "by"> & JsonObject;
+    const decision = { ...given, by: nameOf(request.credential) };
     const decided = await request.services.box.approvals.decide(id, decision, request.credential);
     return ok({ approval: approvalBody(decided.approval), answer: decided.answer === undefined ? undefined : answerBody(decided.answer) });
   },
@@ -95,7 +113,14 @@ async function visibleApproval(request: RouteRequest): Promise<Approval> {
   return approval;
 }
 
+/** The person behind a credential where one is known, else the credential itself. */
+function nameOf({ person, id }: Credential): string {
+  return person?.user ?? id;
+}
+
 function maySee(approval: Approval, credential: Credential): boolean {
+  // A confirmation is between the user and nobody else.
+  if (approval.gate === "confirmation" && !credential.administers && nameOf(credential) !== approval.principal.user) return false;
   return credential.administers || approval.approvers.some((group) => credential.approves.includes(group));
 }
 

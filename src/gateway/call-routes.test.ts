@@ -132,7 +132,7 @@ describe("calls over HTTP", () => {
     const session = await live.session();
     const plain = await live.send("GET", `/v1/sessions/${session}/tools`, { key: keys.agent });
     const { tools } = plain.json as unknown as { readonly tools: readonly { readonly name: string }[] };
-    expect(tools.map((each) => each.name).toSorted()).toEqual(["shop.get", "shop.refund", "shop.slow"]);
+    expect(tools.map((each) => each.name).toSorted()).toEqual(["shop.address", "shop.get", "shop.refund", "shop.slow"]);
     expect(await live.send("GET", `/v1/sessions/${session}/tools?form=anthropic`, { key: keys.agent })).toMatchObject({ status: 200 });
     expect(await live.send("GET", `/v1/sessions/${session}/tools?form=antropic`, { key: keys.agent })).toMatchObject({
       status: 400,

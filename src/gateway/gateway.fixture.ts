@@ -20,6 +20,8 @@ export const keys = {
   lead: "lead-key-0000000000000000000",
   outsider: "outsider-key-000000000000000",
   operator: "operator-key-00000000000000",
+  ada: "ada-key-0000000000000000000000",
+  zoe: "zoe-key-0000000000000000000000",
 } as const;
 
 function credential(id: string, parts: Partial<Credential>): Credential {
@@ -34,6 +36,8 @@ export const credentials: Readonly<Record<keyof typeof keys, Credential>> = {
   lead: credential("lead", { approves: ["approver"] }),
   outsider: credential("outsider", { approves: ["somebody-else"] }),
   operator: credential("operator", { administers: true }),
+  ada: credential("ada-phone", { approves: ["self", "approver"], person: { user: "ada", roles: [], attributes: {} } }),
+  zoe: credential("zoe-phone", { approves: ["self", "approver"], person: { user: "zoe", roles: ["support"], attributes: {} } }),
 };
 
 /** What a test gateway answered. */
@@ -90,6 +94,14 @@ export async function startGateway(
         description: "Refund an order",
         input,
         run: () => ({ refunded: true }),
+      }),
+      tool({
+        name: "shop.address",
+        tier: "reversible",
+        isSensitive: true,
+        description: "Change an address",
+        input,
+        run: () => ({ changed: true }),
       }),
       tool({ name: "bank.close", tier: "read", description: "Not granted to anybody", input, run: () => ({}) }),
     ],

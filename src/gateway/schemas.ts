@@ -93,7 +93,8 @@ const problem: JsonObject = {
   description: "RFC 9457 problem details. `error` is the same body that a model reads.",
 };
 
-const approval = open({
+const edited = open({ by: text, fromDigest: text, pointers: texts });
+const approvalMembers: Readonly<Record<string, JsonObject>> = {
   id: text,
   state: { enum: ["pending", "approved", "rejected", "expired", "used", "void"] },
   summary: { type: "string", description: "What will happen if somebody says yes." },
@@ -108,10 +109,19 @@ const approval = open({
   quorum: { type: "integer" },
   needsFreshAuthentication: flag,
   reasons: { type: "array", items: open({ rule: text, effect: text, reason: text }) },
-  answers: { type: "array", items: open({ by: text, approve: flag, reason: text, atMs: time }, ["by", "approve", "atMs"]) },
+  answers: {
+    type: "array",
+    items: open({ by: text, approve: flag, reason: text, atMs: time, effectiveDigest: text, widens: flag }, ["by", "approve", "atMs"]),
+  },
+  effectiveDigest: { type: "string", description: "SHA-256 of the canonical arguments that would run: what an answer is for." },
+  edited: { ...edited, description: "Somebody changed the arguments." },
   createdAtMs: time,
   expiresAtMs: time,
-});
+};
+const approval = open(
+  approvalMembers,
+  Object.keys(approvalMembers).filter((member) => member !== "edited"),
+);
 
 const tool = open(
   {

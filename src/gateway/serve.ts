@@ -177,8 +177,8 @@ function logFault(logger: Logger, cause: unknown): void {
 }
 
 function credentialOf(config: CredentialConfig): Credential {
-  const { name, tenant, actsFor, approves, administers, words } = config;
-  return { id: name, tenant, actsFor, approves, administers, words, authenticatedAtMs: undefined };
+  const { name, tenant, actsFor, approves, administers, words, person } = config;
+  return { id: name, tenant, actsFor, approves, administers, words, authenticatedAtMs: undefined, person };
 }
 
 /** Every checkpoint in the anchors that exist already, in order. */

@@ -280,25 +280,23 @@ function settledBody(settlement: CallSettlement): SettledBody {
   };
 }
 
-/** A person's answer to an approval, with what it binds to. `state` is where the approval stands after it. */
+/** A person's answer to an approval, with what it binds to. `state`: after it; `editedFrom`: digest of what the model sent, where a person changed it. */
 export function approvalDecided(facts: {
   readonly place: CallPlace;
   readonly approvalId: string;
   readonly approve: boolean;
   readonly by: string;
   readonly credentialId: string;
+  readonly editedFrom?: string | undefined;
   readonly effectiveDigest: string;
   readonly fingerprint: string;
   readonly reason?: string | undefined;
   readonly state: string;
+  readonly widens?: true | undefined;
 }): EntryDraft {
-  const { approvalId, approve, by, credentialId, effectiveDigest, fingerprint, reason, state } = facts;
-  return callEntry(
-    "approval-decided",
-    facts.place,
-    { approvalId, approve, by, credentialId, effectiveDigest, fingerprint, reason, state },
-    undefined,
-  );
+  const { approvalId, approve, by, credentialId, editedFrom, effectiveDigest, fingerprint, reason, state, widens } = facts;
+  const body = { approvalId, approve, by, credentialId, editedFrom, effectiveDigest, fingerprint, reason, state, widens };
+  return callEntry("approval-decided", facts.place, body, undefined);
 }
 
 /** An approval that ended without an answer being used: it expired, or no longer fitted what would run. */
