@@ -7,6 +7,7 @@ import { createIdSource } from "../../../src/base/ids.ts";
 import { resolveLimits } from "../../../src/base/limits.ts";
 import { systemRandom } from "../../../src/base/random.ts";
 import { createSignalbox } from "../../../src/call/signalbox.ts";
+import type { McpReach } from "../../../src/connectors/mcp/options.ts";
 import { mcpSource } from "../../../src/connectors/mcp/source.ts";
 import { createApiKeys } from "../../../src/gateway/api-keys.ts";
 import { createGateway } from "../../../src/gateway/gateway.ts";
@@ -19,7 +20,7 @@ const [port = "0", upstream = "", path] = process.argv.slice(2);
 const options = standardOptions(standardTool("read"));
 const { limits } = resolveLimits(options.limits);
 const source = mcpSource(
-  { name: "order", reach: { kind: "stdio", command: [process.execPath, upstream] } },
+  { name: "order", reach: reachOf(upstream) },
   { clock: systemClock, random: systemRandom, limits, environment: {} },
 );
 const box = await createSignalbox({
@@ -59,3 +60,9 @@ const gateway = createGateway({
   }),
 });
 await gateway.start();
+
+/** An upstream is the address of a server, or a program of Node that speaks over its standard streams. */
+function reachOf(given: string): McpReach {
+  if (!given.startsWith("http:")) return { kind: "stdio", command: [process.execPath, given] };
+  return { kind: "http", url: given, allowPrivate: [new URL(given).host] };
+}
