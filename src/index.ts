@@ -19,6 +19,7 @@ export type {
 export { resultParts } from "./call/shape.ts";
 export { httpConnector } from "./connectors/http.ts";
 export type { HttpOptions } from "./connectors/http-options.ts";
+export { cedarDecisionPoint } from "./connectors/cedar-point.ts";
 export { httpDecisionPoint } from "./connectors/http-point.ts";
 export type { HttpPointOptions } from "./connectors/http-point.ts";
 export type { DecisionPoint, PointAnswer, PointRequest } from "./domain/decision-point.ts";

@@ -1,12 +1,16 @@
-import { httpDecisionPoint } from "../connectors/http-point.ts";
+import { readFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import type { Clock } from "../base/clock.ts";
 import { systemEnvironment, type Environment } from "../base/environment.ts";
 import type { Limits } from "../base/limits.ts";
 import { systemRandom } from "../base/random.ts";
 import type { Config, StoreConfig } from "../config/document.ts";
+import type { PointConfig } from "../config/decision-point.ts";
+import { cedarDecisionPoint } from "../connectors/cedar-point.ts";
+import { httpDecisionPoint } from "../connectors/http-point.ts";
 import { httpConnector } from "../connectors/http.ts";
 import { mcpSource } from "../connectors/mcp/source.ts";
+import type { DecisionPoint } from "../domain/decision-point.ts";
 import type { RegisteredTool } from "../domain/tool.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { completeTool } from "../registry/complete.ts";
@@ -21,7 +25,7 @@ export async function optionsFromConfig(
   return {
     tools: [...httpTools(config, clock), ...(await moduleTools(config.modules))],
     sources: mcpSources(config, clock, environment),
-    decisionPoints: config.decisionPoints.map((point) => httpDecisionPoint(point, config.limits)),
+    decisionPoints: await Promise.all(config.decisionPoints.map((point) => decisionPoint(point, config.limits))),
     upstreams: config.upstreams,
     policy: config.policyRaw,
     flow: { mode: config.flowMode },
@@ -31,6 +35,21 @@ export async function optionsFromConfig(
     anchors: config.anchors,
     ...(config.keys !== undefined && { keys: config.keys }),
   };
+}
+
+async function decisionPoint(point: PointConfig, limits: Limits): Promise<DecisionPoint> {
+  if (point.protocol !== "cedar") return httpDecisionPoint(point, limits);
+  const { schema } = point;
+  const policies = await pointFile(point.name, point.policies);
+  return await cedarDecisionPoint({ ...point, policies, ...(schema !== undefined && { schema: await pointFile(point.name, schema) }) });
+}
+
+async function pointFile(name: string, path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw toolCallError("CONFIG_INVALID", `\`${path}\` of the decision point \`${name}\` cannot be read`, { cause });
+  }
 }
 
 /** Nothing is started here: a box starts its sources, and closes them. */

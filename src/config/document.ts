@@ -1,4 +1,4 @@
-import type { HttpPointOptions } from "../connectors/http-point.ts";
+import type { PointConfig } from "./decision-point.ts";
 import type { Limits } from "../base/limits.ts";
 import type { HttpOptions } from "../connectors/http-options.ts";
 import type { McpOptions } from "../connectors/mcp/options.ts";
@@ -95,8 +95,8 @@ export interface Config {
   readonly keys: string | undefined;
   readonly credentials: readonly CredentialConfig[];
   readonly sources: readonly SourceConfig[];
+  readonly decisionPoints: readonly PointConfig[];
   /** When sources are left alone and how many calls they take at once, by name. */
-  readonly decisionPoints: readonly HttpPointOptions[];
   readonly upstreams: Readonly<Record<string, Protection>>;
   readonly mcpSources: readonly McpSourceConfig[];
   /** Who may use MCP towards this gateway; empty for nobody. */

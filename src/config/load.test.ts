@@ -73,6 +73,25 @@ describe("loading the configuration", () => {
     ]);
   });
 
+  test(verifies("AUTH-11", "reads Cedar's files, and names what means nothing beside them or is missing"), async () => {
+    const point = (members: string): string => `${minimal}decisionPoints:\n  corp: { ${members} }\n`;
+    expect(await load(point("protocol: cedar, policies: ./a.cedar, schema: a.cedarschema, on: [shop.*]"))).toMatchObject({
+      config: {
+        decisionPoints: [
+          { name: "corp", protocol: "cedar", policies: "/etc/box/a.cedar", schema: "/etc/box/a.cedarschema", on: ["shop.*"] },
+        ],
+      },
+    });
+    expect(places(await load(point("protocol: cedar, url: 'https://pdp.example/x'")))).toEqual([
+      expect.stringMatching(/needs policies/),
+      expect.stringMatching(/inside the process/),
+    ]);
+    expect(places(await load(point("protocol: opa, policies: ./a.cedar")))).toEqual([
+      expect.stringMatching(/needs an address/),
+      expect.stringMatching(/only Cedar's policies/),
+    ]);
+  });
+
   test("reads what `init` writes without a problem", async () => {
     const loaded = await load(configTemplate);
     expect(places(loaded)).toEqual([]);

@@ -310,7 +310,7 @@ function assemble(settings: Settings, parts: AssemblyParts): Config | undefined 
         : resolvePath(settings.keys),
     credentials,
     sources,
-    decisionPoints: readDecisionPoints(settings.decisionPoints ?? [], report.at("decisionPoints")),
+    decisionPoints: readDecisionPoints(settings.decisionPoints ?? [], { report: report.at("decisionPoints"), resolvePath }),
     upstreams: readUpstreams(settings, report.at("upstreams")),
     mcpSources,
     mcpUsers,
