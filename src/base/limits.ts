@@ -271,6 +271,17 @@ export const limitTable = {
     unit: "ms",
     about: "a starting process waits for the recovery of such calls; what takes longer goes on beside",
   },
+  deadLettersMax: {
+    value: 1_000,
+    unit: "letters",
+    about:
+      "open dead letters of one tenant; beyond, failed ones are forgotten, and where as many calls are unknown the tenant is limited to reads",
+  },
+  deadLetterKeepMs: {
+    value: 2_592_000_000,
+    unit: "ms",
+    about: "a dead letter of which nobody has to know more is kept; an unknown call stays",
+  },
   reconcileSettleMs: { value: 5_000, unit: "ms", about: "after a lost attempt's deadline, before a negative look-up counts" },
 } as const satisfies Record<string, LimitRow>;
 

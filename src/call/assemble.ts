@@ -174,6 +174,7 @@ async function createRuntime(
     policy,
     flow: flowDesk(ground, random, () => runtime),
     running: new Map(),
+    letterTenants: new Set(),
     validateArguments: createArgumentValidator(limits),
     checkResult: createResultCheck(limits),
     ...hidden,

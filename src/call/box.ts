@@ -1,5 +1,6 @@
 import type { Approval, ApprovalState } from "../domain/approval.ts";
 import type { ApprovalCard } from "../domain/approval-card.ts";
+import type { DeadLetter } from "../domain/dead-letter.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Answer } from "../domain/outcome.ts";
 import type { Credential, Principal, Session } from "../domain/principal.ts";
@@ -76,17 +77,8 @@ export interface Signalbox {
     readonly runId?: string;
     readonly limit: number;
   }): Promise<AuditView>;
-  /** Calls of a tenant of which nobody knows yet whether they happened, for people to look into. `next` is there when there may be more. */
-  unknownCalls(query: {
-    readonly tenant: string;
-    readonly after?: string;
-    readonly limit: number;
-  }): Promise<{ readonly calls: readonly UnknownCall[]; readonly next: string | undefined }>;
-  /**
-   * Settles an unknown call by what a person found out: completed with its effect applied, or failed without one, so that it may be made again.
-   * `NOT_FOUND` where the tenant has no such call, `REQUEST_INVALID` where it is not unknown, or where its lost attempt may still arrive and the answer is no.
-   */
-  resolveUnknown(callId: string, resolution: UnknownResolution): Promise<Answer>;
+  /** What was given up and waits for a person: calls of which nobody knows whether they happened, calls taken on for later that failed, notifications that did not arrive. */
+  readonly deadLetters: DeadLetters;
   /**
    * Puts another policy in force; a broken one is refused and the old one stays. On a shared store every process follows within a second. `from`: whether
    * it is the configuration's own; default `api`: on a shared store it then outlives restarts, until the configuration's changes.
@@ -216,22 +208,58 @@ export interface ApprovalDecision {
   readonly widen?: boolean;
 }
 
-/** A call of which nobody knows yet whether it happened. */
-export interface UnknownCall {
-  readonly callId: string;
-  readonly sessionId: string;
-  readonly tool: string;
-  readonly version: string;
-  /** Wall time of the last moment at which an attempt could have been under way. */
-  readonly sinceMs: number;
-  /** Wall time at which the runtime looks into it again by itself. */
-  readonly nextLookMs: number | undefined;
+/** The queue of dead letters. `NOT_FOUND` where the tenant has no such letter, nor had. */
+export interface DeadLetters {
+  /** Oldest first. `next` is there when there may be more. */
+  list(query: {
+    readonly tenant: string;
+    readonly kind?: DeadLetter["kind"];
+    readonly after?: string;
+    readonly limit: number;
+  }): Promise<{ readonly letters: readonly LetterView[]; readonly next: string | undefined }>;
+  /** How many are open, counted to at most `deadLettersMax`. */
+  count(tenant: string): Promise<LetterCount>;
+  /** One letter, with the call's arguments and what was said of its end, both as long as the ledger can open them. */
+  get(
+    id: string,
+    tenant: string,
+  ): Promise<LetterView & { readonly arguments: JsonObject | undefined; readonly message: string | undefined }>;
+  /**
+   * Tries again what may be tried again. An unknown call is looked up, or sent again under the very same key where its tool makes that safe. A failed one that
+   * did nothing is made again as a call of its own, in the same session, and judged anew. Everything else is refused as `REQUEST_INVALID`, with the reason.
+   */
+  retry(id: string, request: { readonly tenant: string; readonly by: string }): Promise<Answer>;
+  /**
+   * Settles an unknown call by what a person found out: completed with its effect applied, or failed without one, so that it may be made again; puts every other
+   * letter away. `REQUEST_INVALID` where `happened` is missing for an unknown call or said of another, where it is not unknown any more, or where its lost
+   * attempt may still arrive and the answer is no. Answers how the call stands; `undefined` for a notification.
+   */
+  resolve(id: string, resolution: LetterResolution): Promise<Answer | undefined>;
 }
 
-/** What a person found out about an unknown call. */
-export interface UnknownResolution {
+/** A dead letter as people read it. */
+export type LetterView = DeadLetter & {
+  /** What happened, in our words. */
+  readonly cause: string;
+  /** What to do next, in our words. */
+  readonly next: string;
+  /** Whether `retry` can do something. */
+  readonly canRetry: boolean;
+};
+
+/** Open letters of a tenant. */
+export interface LetterCount {
+  readonly openCount: number;
+  readonly unknownCount: number;
+  /** Wall time of the oldest. */
+  readonly oldestMs: number | undefined;
+}
+
+/** What a person found out. */
+export interface LetterResolution {
   readonly tenant: string;
-  readonly happened: boolean;
+  /** Of an unknown call only: whether it happened. */
+  readonly happened?: boolean;
   /** Who says so: a credential's id, as approvals name it. */
   readonly by: string;
   /** How they found out, 1 to `reasoningCharsMax` characters; a private value of the ledger entry. */

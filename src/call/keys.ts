@@ -74,11 +74,6 @@ function rowOf(tenant: string, digest: string): RowKey {
   return { space: "key", tenant, key: `k/${digest}` };
 }
 
-/** Where the claim of an addressable key lies, from the key's text as the ledger has it. */
-export function keyRowOf(parts: { readonly tenant: string; readonly user: string; readonly tool: string; readonly text: string }): RowKey {
-  return rowOf(parts.tenant, sha256Hex(JSON.stringify([parts.tenant, parts.user, parts.tool, parts.text])));
-}
-
 /** Where the last call of this meaning is noted. */
 export function meaningKey(tenant: string, sessionId: string, tool: string, effectiveDigest: string): RowKey {
   return { space: "meaning", tenant, key: `${sessionId}/${tool}/${effectiveDigest}` };

@@ -52,11 +52,11 @@ const found = (happened: boolean, note = "looked into the warehouse's list") => 
 
 test(verifies("EXEC-07", "a person who saw that it happened settles the call, and its key answers with that from then on"), async () => {
   const { box, turn, sent, made } = await lost();
-  expect(await box.unknownCalls({ tenant: "acme", limit: 10 })).toMatchObject({
-    calls: [{ callId: made.callId, tool: "order.ship" }],
+  expect(await box.deadLetters.list({ tenant: "acme", limit: 10 })).toMatchObject({
+    letters: [{ id: made.callId, kind: "unknown", tool: "order.ship" }],
     next: undefined,
   });
-  const resolved = await box.resolveUnknown(made.callId, found(true));
+  const resolved = await box.deadLetters.resolve(made.callId, found(true));
   expect(resolved).toMatchObject({
     callId: made.callId,
     outcome: { kind: "completed", effect: "applied", result: { value: null }, notices: [expect.stringContaining("a person has looked")] },
@@ -65,15 +65,15 @@ test(verifies("EXEC-07", "a person who saw that it happened settles the call, an
   const again = await turn.call({ tool: "order.ship", arguments: { order: "A-1" } });
   expect(again.outcome).toMatchObject({ kind: "pending", waiting: { kind: "person" } });
   expect(sent).toEqual(["A-1"]);
-  expect((await box.unknownCalls({ tenant: "acme", limit: 10 })).calls).toEqual([]);
+  expect((await box.deadLetters.list({ tenant: "acme", limit: 10 })).letters).toEqual([]);
   await box.close();
 });
 
 test(verifies("EXEC-07", "a person who saw that it did not happen frees key, meaning and cost for another attempt"), async () => {
   const { box, turn, sent, made, later } = await lost();
   await later();
-  const resolved = await box.resolveUnknown(made.callId, found(false));
-  expect(resolved.outcome).toMatchObject({ kind: "failed", error: { code: "TOOL_FAILED", effect: "none", retry: "later" } });
+  const resolved = await box.deadLetters.resolve(made.callId, found(false));
+  expect(resolved?.outcome).toMatchObject({ kind: "failed", error: { code: "TOOL_FAILED", effect: "none", retry: "later" } });
   expect((await box.outcome(made.callId, credential)).outcome.kind).toBe("failed");
   // The budget holds one such call, so it could not be made if the cost of the first were still held.
   expect((await turn.call(call)).outcome).toMatchObject({ kind: "completed", result: { value: { shipped: "A-1" } } });
@@ -83,7 +83,7 @@ test(verifies("EXEC-07", "a person who saw that it did not happen frees key, mea
 
 test("a no does not count while the lost attempt may still arrive", async () => {
   const { box, turn, made } = await lost();
-  await expect(box.resolveUnknown(made.callId, found(false))).rejects.toMatchObject({
+  await expect(box.deadLetters.resolve(made.callId, found(false))).rejects.toMatchObject({
     code: "REQUEST_INVALID",
     message: expect.stringContaining("may still arrive") as string,
   });
@@ -93,7 +93,7 @@ test("a no does not count while the lost attempt may still arrive", async () => 
 
 test(verifies("OBS-06", "the trail says who settled it and why, beside what was recorded before"), async () => {
   const { box, made } = await lost({ tool: "order.ship", arguments: { order: "A-1" } });
-  await box.resolveUnknown(made.callId, found(true, "the parcel is in Graz"));
+  await box.deadLetters.resolve(made.callId, found(true, "the parcel is in Graz"));
   const trail = await box.trail({ tenant: "acme", callId: made.callId, limit: 10 });
   expect(trail.map(({ entry, body }) => [entry.kind, (body as { outcome?: string }).outcome])).toEqual([
     ["call-intended", undefined],
@@ -114,13 +114,16 @@ test("nothing but an unknown call of the tenant can be settled, and only once", 
   const { box, turn, made } = await lost();
   const read = await turn.call({ tool: "order.get", arguments: { orderId: "A-1" } });
   const invalid = { code: "REQUEST_INVALID" };
-  await expect(box.resolveUnknown(read.callId, found(true))).rejects.toMatchObject(invalid);
-  await expect(box.resolveUnknown("call_none", found(true))).rejects.toMatchObject({ code: "NOT_FOUND" });
-  await expect(box.resolveUnknown(made.callId, { ...found(true), tenant: "other" })).rejects.toMatchObject({ code: "NOT_FOUND" });
-  await expect(box.resolveUnknown(made.callId, found(true, " "))).rejects.toMatchObject(invalid);
-  const both = await Promise.allSettled([box.resolveUnknown(made.callId, found(true)), box.resolveUnknown(made.callId, found(true))]);
+  await expect(box.deadLetters.resolve(read.callId, found(true))).rejects.toMatchObject(invalid);
+  await expect(box.deadLetters.resolve("call_none", found(true))).rejects.toMatchObject({ code: "NOT_FOUND" });
+  await expect(box.deadLetters.resolve(made.callId, { ...found(true), tenant: "other" })).rejects.toMatchObject({ code: "NOT_FOUND" });
+  await expect(box.deadLetters.resolve(made.callId, found(true, " "))).rejects.toMatchObject(invalid);
+  const both = await Promise.allSettled([
+    box.deadLetters.resolve(made.callId, found(true)),
+    box.deadLetters.resolve(made.callId, found(true)),
+  ]);
   expect(both.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
-  await expect(box.resolveUnknown(made.callId, found(true))).rejects.toMatchObject(invalid);
+  await expect(box.deadLetters.resolve(made.callId, found(true))).rejects.toMatchObject(invalid);
   expect((await box.trail({ tenant: "acme", callId: made.callId, limit: 10 })).length).toBe(3);
   await box.close();
 });
@@ -131,7 +134,7 @@ test("a call that was approved can be settled too, and its approval stays used",
   const parked = await turn.call(call);
   const { answer } = await box.approvals.decide(approvalIdOf(parked), { approve: true, by: "lead" }, lead);
   expect(answer?.outcome.kind).toBe("unknown");
-  expect((await box.resolveUnknown(parked.callId, found(true))).outcome.kind).toBe("completed");
+  expect((await box.deadLetters.resolve(parked.callId, found(true)))?.outcome.kind).toBe("completed");
   expect((await box.approvals.get(approvalIdOf(parked), "acme")).state).toBe("used");
   await box.close();
 });
@@ -150,11 +153,11 @@ test("a listing goes on where the page before ended", async () => {
   });
   const { box, turn } = await shopBox({ tools: [failing], policy });
   const calls = await Promise.all(made.map((order) => turn.call({ tool: "order.pack", arguments: { order } })));
-  const first = await box.unknownCalls({ tenant: "acme", limit: 2 });
-  const second = await box.unknownCalls({ tenant: "acme", limit: 2, after: first.next as string });
-  const listed = [...first.calls, ...second.calls].map(({ callId }) => callId);
+  const first = await box.deadLetters.list({ tenant: "acme", limit: 2 });
+  const second = await box.deadLetters.list({ tenant: "acme", limit: 2, after: first.next as string });
+  const listed = [...first.letters, ...second.letters].map(({ id }) => id);
   expect(listed.toSorted()).toEqual(calls.map(({ callId }) => callId).toSorted());
-  expect((await box.unknownCalls({ tenant: "other", limit: 2 })).calls).toEqual([]);
+  expect((await box.deadLetters.list({ tenant: "other", limit: 2 })).letters).toEqual([]);
   await box.close();
 });
 
@@ -180,13 +183,13 @@ test(verifies("EXEC-07", "a person cannot settle a call that the runtime is look
   expect(made.outcome.kind).toBe("unknown");
   const again = turn.call(request);
   await settled();
-  await expect(box.resolveUnknown(made.callId, found(true))).rejects.toMatchObject({
+  await expect(box.deadLetters.resolve(made.callId, found(true))).rejects.toMatchObject({
     code: "REQUEST_INVALID",
     message: expect.stringContaining("looking into") as string,
   });
   letGo();
   expect((await again).outcome).toMatchObject({ kind: "completed", result: { value: { billed: "A-1" } } });
-  await expect(box.resolveUnknown(made.callId, found(true))).rejects.toMatchObject({
+  await expect(box.deadLetters.resolve(made.callId, found(true))).rejects.toMatchObject({
     message: expect.stringContaining("is not unknown") as string,
   });
   await box.close();

@@ -1,14 +1,15 @@
 import { canonicalJson } from "../base/canonical-json.ts";
-import { parseOwnJson } from "../base/own-json.ts";
 import { sessionCounters, settleSessionBudget } from "../budget/holds.ts";
+import type { CallLetter } from "../domain/dead-letter.ts";
 import type { Json } from "../domain/json.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
-import { callSettled, type CallBody } from "../ledger/entries.ts";
+import { callSettled } from "../ledger/entries.ts";
 import type { SealedValues } from "../ledger/vault.ts";
 import { isShared } from "../store/shared.ts";
-import type { Operation, Row, RowKey, Unit } from "../store/store.ts";
-import type { UnknownCall, UnknownResolution } from "./box.ts";
-import { keyRowOf, meaningKey, type KeyClaim, type MeaningClaim } from "./keys.ts";
+import type { Operation, Row, Unit } from "../store/store.ts";
+import type { LetterResolution } from "./box.ts";
+import { letterKey, letterOf } from "./dead-letters.ts";
+import { meaningKey, type KeyClaim, type MeaningClaim } from "./keys.ts";
 import type { Recovery } from "./recovery.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Sessions } from "./sessions.ts";
@@ -19,39 +20,15 @@ import type { Sessions } from "./sessions.ts";
  */
 
 const attemptsMax = 10;
-const scanRows = 200;
-/** Pages of keys that one listing reads before it hands on to the next. */
-const pagesMax = 50;
+
+/** What a person found out about an unknown call. */
+export type UnknownResolution = LetterResolution & { readonly happened: boolean };
 
 /** What the functions here work with. */
 export interface UnknownParts {
   readonly runtime: Runtime;
   readonly sessions: Sessions;
   readonly recovery: Recovery;
-}
-
-/** Calls of a tenant whose claim is `unknown`, in key order. `next` is there when there may be more, also after a page that is empty. */
-export async function listUnknown(
-  { runtime }: Pick<UnknownParts, "runtime">,
-  { tenant, after, limit }: { readonly tenant: string; readonly after?: string | undefined; readonly limit: number },
-): Promise<{ readonly calls: readonly UnknownCall[]; readonly next: string | undefined }> {
-  const calls: UnknownCall[] = [];
-  let last = after;
-  for (let page = 0; page < pagesMax; page += 1) {
-    const rows = await runtime.store.scan({ space: "key", tenant, ...(last !== undefined && { after: last }), limit: scanRows });
-    for (const row of rows) {
-      last = row.key;
-      if (claimOf(row).state === "unknown") calls.push(unknownCall(row));
-      if (calls.length === limit) return { calls, next: last };
-    }
-    if (rows.length < scanRows) return { calls, next: undefined };
-  }
-  return { calls, next: last };
-}
-
-function unknownCall(row: Row): UnknownCall {
-  const { callId, sessionId, tool, version, deadlineMs } = claimOf(row);
-  return { callId, sessionId, tool, version, sinceMs: deadlineMs, nextLookMs: row.dueMs };
 }
 
 /**
@@ -62,17 +39,10 @@ function unknownCall(row: Row): UnknownCall {
  * being looked into at this moment.
  */
 export async function resolveUnknown(parts: UnknownParts, callId: string, resolution: UnknownResolution): Promise<void> {
-  checkResolution(resolution, parts.runtime.limits.reasoningCharsMax);
   const work = parts.recovery.apart(callId, () => settle(parts, callId, resolution));
   if (work === undefined)
     throw toolCallError("REQUEST_INVALID", `the runtime is looking into \`${shown(callId)}\` at this moment; ask for its outcome`);
   await work;
-}
-
-function checkResolution({ by, note }: UnknownResolution, noteCharsMax: number): void {
-  if (by === "") throw toolCallError("REQUEST_INVALID", "say who found it out, in `by`");
-  if (note.trim() === "" || note.length > noteCharsMax || !note.isWellFormed())
-    throw toolCallError("REQUEST_INVALID", `say in \`note\` how you found out, in 1 to ${noteCharsMax} characters`);
 }
 
 async function settle(parts: UnknownParts, callId: string, resolution: UnknownResolution): Promise<void> {
@@ -95,11 +65,13 @@ function refuseEarlyNo({ clock, limits }: Runtime, { callId, deadlineMs }: KeyCl
   throw toolCallError("REQUEST_INVALID", message, { retryAfterMs: waitMs });
 }
 
-/** The claim of an unknown call, from its intent. */
+/** The claim of an unknown call, from its letter. */
 async function unknownRow(runtime: Runtime, tenant: string, callId: string): Promise<Row> {
-  const row = (await claimByIntent(runtime, tenant, callId)) ?? (await claimByScan(runtime, tenant, callId));
-  const state = row === undefined ? undefined : claimOf(row).state;
-  if (row !== undefined && state === "unknown") return row;
+  const [letter] = await runtime.store.read([letterKey(tenant, callId)]);
+  const keyRow = letter === undefined ? undefined : (letterOf(letter) as CallLetter).keyRow;
+  const [row] = keyRow === undefined ? [] : await runtime.store.read([{ space: "key", tenant, key: keyRow }]);
+  const claim = row === undefined ? undefined : claimOf(row);
+  if (row !== undefined && claim?.state === "unknown" && claim.callId === callId) return row;
   const [entry] = await runtime.store.entries({ tenant, callId, limit: 1 });
   throw entry === undefined && row === undefined ? absent(callId) : notUnknown(callId);
 }
@@ -110,27 +82,6 @@ function absent(callId: string): ToolCallError {
 
 function notUnknown(callId: string): ToolCallError {
   return toolCallError("REQUEST_INVALID", `\`${shown(callId)}\` is not unknown, so nothing is left to settle; ask for its outcome`);
-}
-
-async function claimByIntent(runtime: Runtime, tenant: string, callId: string): Promise<Row | undefined> {
-  const [entry] = await runtime.store.entries({ tenant, callId, kind: "call-intended", limit: 1 });
-  if (entry === undefined) return undefined;
-  const { user, tool, key } = (parseOwnJson(entry.text) as { readonly body: CallBody }).body;
-  const own: RowKey = { space: "key", tenant, key: callId };
-  const rows = await runtime.store.read(key === undefined ? [own] : [own, keyRowOf({ tenant, user, tool, text: key })]);
-  return rows.find((row) => row !== undefined && claimOf(row).callId === callId);
-}
-
-/** The intent may be gone: retention drops entries however old the question is. */
-async function claimByScan(runtime: Runtime, tenant: string, callId: string): Promise<Row | undefined> {
-  let after: string | undefined;
-  do {
-    const rows = await runtime.store.scan({ space: "key", tenant, ...(after !== undefined && { after }), limit: scanRows });
-    const found = rows.find((row) => claimOf(row).callId === callId);
-    if (found !== undefined) return found;
-    after = rows.length < scanRows ? undefined : rows.at(-1)?.key;
-  } while (after !== undefined);
-  return undefined;
 }
 
 async function resolvingUnit(parts: UnknownParts, row: Row, resolution: UnknownResolution): Promise<Unit> {
@@ -148,6 +99,7 @@ async function resolvingUnit(parts: UnknownParts, row: Row, resolution: UnknownR
   const nowMs = runtime.clock.now();
   const operations: Operation[] = [keyOperation(runtime, row, happened), ...meaningOperations(runtime, { row, meaning, happened })];
   operations.push({ op: "delete", key: { space: "parked", tenant, key: claim.callId } });
+  operations.push({ op: "delete", key: letterKey(tenant, claim.callId) });
   if (!happened) operations.push(...releasedCost(runtime, tenant, claim));
   const entry = callSettled({
     place: { tenant, callId: claim.callId, sessionId: claim.sessionId, atMs: nowMs },

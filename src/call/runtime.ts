@@ -81,6 +81,8 @@ export interface Runtime {
   readonly flow: FlowDesk;
   /** Calls of this process that have passed the gate or are on their way, by call id. */
   readonly running: Map<string, Promise<Answer>>;
+  /** Tenants that got dead letters since upkeep last counted them. */
+  readonly letterTenants: Set<string>;
 
   validateArguments(tool: Tool, args: JsonObject): Validation;
   /** Why a result is not what the tool declares; `undefined` when it is. */

@@ -8,6 +8,7 @@ import type { Failure } from "../domain/tool.ts";
 import { isShared } from "../store/shared.ts";
 import type { CommitResult, Operation } from "../store/store.ts";
 import { keepResult } from "./cached-reads.ts";
+import { letterOperations } from "./dead-letters.ts";
 import { outcomeOf } from "./endings.ts";
 import { historySettled } from "./history.ts";
 import { keyClaim, meaningClaim, meaningRowKey } from "./gate.ts";
@@ -195,6 +196,7 @@ function settleOperations(state: CallState, outcome: Ended): readonly Operation[
   if (state.approval !== undefined || state.isRecovered)
     operations.push({ op: "delete", key: { space: "parked", tenant, key: state.callId } });
   if (state.handle !== undefined) operations.push(handlePut(state, state.handle.id, nowMs));
+  operations.push(...letterOperations(state, outcome));
   return operations;
 }
 

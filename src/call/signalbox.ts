@@ -16,7 +16,7 @@ import type { BoxSession, JourneyEvent, Signalbox } from "./box.ts";
 import { optionsFromConfig } from "./from-config.ts";
 import { readHandle } from "./handles.ts";
 import type { SignalboxOptions } from "./options.ts";
-import { listUnknown, resolveUnknown } from "./resolve-unknown.ts";
+import { createLetterDesk } from "./letter-desk.ts";
 import { readOnlyStates, turnReadOnly } from "./read-only.ts";
 import type { LiveSession } from "./runtime.ts";
 import { simulatePolicy } from "./simulate.ts";
@@ -77,8 +77,7 @@ type Operations = Pick<
   | "store"
   | "trail"
   | "auditView"
-  | "unknownCalls"
-  | "resolveUnknown"
+  | "deadLetters"
   | "activatePolicy"
   | "simulatePolicy"
   | "recover"
@@ -102,12 +101,7 @@ function operationsOf(parts: Assembly, refuseWhenClosing: () => void): Operation
     store: runtime.store,
     trail: (query) => trail(runtime.store, runtime.vault, query),
     auditView: (query) => auditView(runtime.store, runtime.vault, query),
-    unknownCalls: (query) => listUnknown(parts, query),
-    async resolveUnknown(callId, resolution) {
-      refuseWhenClosing();
-      await resolveUnknown(parts, callId, resolution);
-      return await outcomeOfCall(parts, callId, { id: resolution.by, tenant: resolution.tenant, administers: true });
-    },
+    deadLetters: createLetterDesk(parts, refuseWhenClosing),
     async activatePolicy(policy, by, from = "api") {
       const next = policyInForce(policy, runtime.limits);
       await putInForce(runtime, { policy: next, raw: policy, by, isFile: from === "file" });

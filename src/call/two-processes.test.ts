@@ -179,7 +179,7 @@ test(verifies("OPS-02", "EXEC-07", "what a sleeping process knew is written wher
 test.each([true, false])("what a person found out is never overwritten by a process that wakes (happened: %s)", async (happened) => {
   const { shared, answer, second, callId, wake } = await slept();
   shared.clock.jump(defaultLimits.executeDeadlineMs + defaultLimits.reconcileSettleMs);
-  await second.box.resolveUnknown(callId, { tenant: "acme", by: "eve", happened, note: "looked" });
+  await second.box.deadLetters.resolve(callId, { tenant: "acme", by: "eve", happened, note: "looked" });
   // The key is free where nothing happened, and another call takes it: its claim must not be mistaken for the sleeper's.
   if (!happened) void second.session.turn().call(ship);
   await settled();

@@ -2,6 +2,7 @@ import type { Timer } from "../base/clock.ts";
 import type { ApprovalDesk } from "./approval-desk.ts";
 import type { RecoveryReport } from "./box.ts";
 import { historySpaces } from "./history.ts";
+import { boundLetters } from "./letter-upkeep.ts";
 import type { Recovery } from "./recovery.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -15,7 +16,7 @@ export interface Upkeep {
 
 const purgeRowsMax = 1_000;
 /** Spaces whose rows are simply over when they are due. Keys and approvals are resolved instead. */
-const transientSpaces = ["meaning", "handle", "pulse", "widening", "probe", ...historySpaces] as const;
+const transientSpaces = ["meaning", "handle", "pulse", "widening", "probe", "dead-letter", ...historySpaces] as const;
 
 /** Starts the upkeep of a box. A sweep that fails is reported, and the next one tries again. */
 export function startUpkeep(runtime: Runtime, desk: ApprovalDesk, recovery: Recovery): Upkeep {
@@ -26,6 +27,7 @@ export function startUpkeep(runtime: Runtime, desk: ApprovalDesk, recovery: Reco
     const nowMs = runtime.clock.now();
     const calls = await recovery.sweep({ nowMs, isStart });
     const approvals = await desk.sweep(nowMs);
+    await boundLetters(runtime);
     for (const space of transientSpaces) await runtime.store.purge({ space, untilMs: nowMs, limit: purgeRowsMax });
     return { resumed: calls.resumed + approvals.resumed, reconciled: calls.reconciled, unknown: calls.unknown, expired: approvals.expired };
   }

@@ -2,7 +2,7 @@ import { isoTime } from "../base/clock.ts";
 import type { ApprovalCard, CardArgument } from "../domain/approval-card.ts";
 import type { JsonObject } from "../domain/json.ts";
 import { jsonText } from "../gateway/json-text.ts";
-import { paint, plain, table, type Terminal } from "./terminal.ts";
+import { paint, plain, plainJson, table, type Terminal } from "./terminal.ts";
 
 /** What `approvals show` shows. */
 export interface ShownApproval {
@@ -81,12 +81,4 @@ function argumentText(terminal: Terminal, argument: CardArgument): string {
 /** Whether the card shows everything that would run. */
 function isWhole(card: ApprovalCard): boolean {
   return card.argumentsLeftOutCount === 0 && card.arguments.every(({ isCut, role }) => !isCut || role === "credential");
-}
-
-/** JSON with every special character escaped, so that none can rewrite the card around it. */
-function plainJson(value: JsonObject): string {
-  return JSON.stringify(value, undefined, 2).replace(
-    /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`,
-  );
 }

@@ -4,11 +4,12 @@ import { backupCommands } from "./backup-commands.ts";
 import { basicCommands } from "./basic-commands.ts";
 import { callCommand } from "./call-command.ts";
 import type { Command } from "./command.ts";
+import { deadLetterCommands } from "./dead-letter-commands.ts";
 import { diffCommand } from "./diff-command.ts";
 import { doctorCommand } from "./doctor-command.ts";
 import { healthCommands } from "./health-commands.ts";
 import { helpText } from "./help.ts";
-import { ledgerCommands, unknownCommands, userCommands } from "./operator-commands.ts";
+import { ledgerCommands, userCommands } from "./operator-commands.ts";
 import { pinCommands } from "./pin-commands.ts";
 import { policyCommands } from "./policy-commands.ts";
 import { readOnlyCommands } from "./read-only-commands.ts";
@@ -36,7 +37,7 @@ export const commands: readonly Command[] = [
   serveCommand,
   callCommand,
   ...approvalCommands,
-  ...unknownCommands,
+  ...deadLetterCommands,
   ...toolCommands,
   ...healthCommands,
   diffCommand,

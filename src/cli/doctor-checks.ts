@@ -282,18 +282,29 @@ async function checkLedger(config: Config, invocation: Invocation): Promise<read
   const store = openReadOnly(config);
   try {
     const [newest] = await store.entries({ newestFirst: true, limit: 1 });
+    const letters = await letterFindings(config, store);
     const isBack = newest !== undefined && newest.atMs > invocation.clock.now() + 60_000;
     return isBack
       ? [
           ...anchors,
+          ...letters,
           fail(
             "clock",
             `the ledger's newest entry is of ${isoTime(newest.atMs)}, later than the clock says`,
             "set the clock before anything expires wrongly",
           ),
         ]
-      : anchors;
+      : [...anchors, ...letters];
   } finally {
     await store.close();
   }
+}
+
+/** What waits for people, of the tenants that credentials name. */
+async function letterFindings({ credentials, limits }: Config, store: ReturnType<typeof openReadOnly>): Promise<readonly Finding[]> {
+  const tenants = [...new Set(credentials.map(({ tenant }) => tenant))];
+  const counts = await Promise.all(tenants.map((tenant) => store.scan({ space: "dead-letter", tenant, limit: limits.deadLettersMax })));
+  const count = counts.reduce((sum, rows) => sum + rows.length, 0);
+  if (count === 0) return [ok("dead-letters", "none are open")];
+  return [warn("dead-letters", `${count} wait for a person`, "look into them with `signalbox dead-letters list`")];
 }

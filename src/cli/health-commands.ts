@@ -16,11 +16,13 @@ const health: Command = {
     const sources = answer.body["sources"] as unknown as readonly JsonObject[];
     const tools = answer.body["tools"] as unknown as readonly JsonObject[];
     const load = answer.body["load"] as JsonObject;
+    const letters = answer.body["deadLetters"] as JsonObject;
     show(invocation, answer.body, () =>
       [
         table([["SOURCE", ...columns], ...sources.map((each) => [jsonText(each["source"]), ...cells(each)])]),
         table([["TOOL", ...columns], ...tools.map((each) => [nameOf(each), ...cells(each)])]),
         `${jsonText(load["running"])} of at most ${jsonText(load["runningMax"])} calls under way, ${jsonText(load["shedCount"])} turned away\n`,
+        `${jsonText(letters["openCount"])} dead letters are open, ${jsonText(letters["unknownCount"])} of them unknown calls\n`,
       ].join("\n"),
     );
     return [...sources, ...tools].some((each) => each["state"] === "open" || each["state"] === "down") ? "failed" : "ok";

@@ -34,11 +34,19 @@ test(
     const made = await as("AGENT_KEY", ["call", "shop.pickup", "--args", '{"orderId":"A-1"}', "--key", "p-1", ...forAda]);
     expect(made.code).toBe(4);
     const callId = String(made.json["callId"]);
-    expect((await as("LEAD_KEY", ["calls", "unknown"])).json).toMatchObject({ calls: [{ callId, tool: "shop.pickup" }] });
-    const resolve = ["calls", "resolve", callId];
+    expect((await as("LEAD_KEY", ["dead-letters", "list"])).json).toMatchObject({ letters: [{ id: callId, tool: "shop.pickup" }] });
+    const resolve = ["dead-letters", "resolve", callId];
     const note = ["--note", "in their list"];
     expect((await as("AGENT_KEY", [...resolve, "--happened", ...note])).code).toBe(1);
-    expect(await as("LEAD_KEY", [...resolve, ...note])).toMatchObject({ code: 2, err: expect.stringContaining("--happened") as string });
+    expect(await as("LEAD_KEY", [...resolve, ...note])).toMatchObject({ code: 1, json: { error: { code: "REQUEST_INVALID" } } });
+    expect(await as("LEAD_KEY", ["dead-letters", "retry", callId])).toMatchObject({
+      code: 1,
+      json: { error: { code: "REQUEST_INVALID" } },
+    });
+    expect((await as("LEAD_KEY", ["dead-letters", "show", callId])).json).not.toHaveProperty("arguments");
+    expect((await as("OPERATOR_KEY", ["dead-letters", "show", callId])).json).toMatchObject({ arguments: { orderId: "A-1" } });
+    const shown = await run(folder, ["dead-letters", "show", callId, "--url", url], { SIGNALBOX_KEY: environment.LEAD_KEY });
+    expect(shown.out).toMatch(/look into the system that it went to, then resolve it/);
     expect((await as("LEAD_KEY", [...resolve, "--happened", "--did-not-happen", ...note])).code).toBe(2);
     expect((await as("LEAD_KEY", [...resolve, "--happened"])).code).toBe(2);
     expect(await as("LEAD_KEY", [...resolve, "--did-not-happen", ...note])).toMatchObject({
@@ -49,7 +57,7 @@ test(
       code: 0,
       json: { outcome: { kind: "completed", effect: "applied" } },
     });
-    expect((await as("LEAD_KEY", ["calls", "unknown"])).json).toMatchObject({ calls: [] });
+    expect((await as("LEAD_KEY", ["dead-letters", "list"])).json).toMatchObject({ letters: [] });
     expect(await as("AGENT_KEY", ["call", "shop.pickup", "--args", '{"orderId":"A-1"}', "--key", "p-1", ...forAda])).toMatchObject({
       code: 0,
       json: { callId },

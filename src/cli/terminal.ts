@@ -1,3 +1,5 @@
+import type { JsonObject } from "../domain/json.ts";
+
 /** Where a command writes. */
 export interface Terminal {
   out(text: string): void;
@@ -37,4 +39,12 @@ export function plain(text: string): string {
 /** Prints data for machines, or the same for people. */
 export function show(to: { readonly isJson: boolean; readonly terminal: Terminal }, data: unknown, human: () => string): void {
   to.terminal.out(to.isJson ? `${JSON.stringify(data, undefined, 2)}\n` : human());
+}
+
+/** Arguments as people read them: JSON with every special character escaped, so that none can rewrite the screen around it. */
+export function plainJson(value: JsonObject): string {
+  return JSON.stringify(value, undefined, 2).replace(
+    /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`,
+  );
 }

@@ -29,6 +29,11 @@ const readHealth: GuardedRoute = {
       about: "The report.",
       schema: open({
         load: open({ running: count, runningMax: count, shedCount: { ...count, description: "Calls turned away since it began." } }),
+        deadLetters: open({
+          openCount: { ...count, description: "Of the credential's tenant, counted to `deadLettersMax`." },
+          unknownCount: count,
+          oldestMs: { type: "integer" },
+        }),
         sources: { type: "array", items: open({ source: text, toolCount: count, ...row }, ["source", "toolCount", ...required]) },
         tools: {
           type: "array",
@@ -37,7 +42,9 @@ const readHealth: GuardedRoute = {
       }),
     },
   },
-  handle: (request) => ok(request.services.box.healthReport()),
+  async handle({ services, credential }) {
+    return ok({ ...services.box.healthReport(), deadLetters: await services.box.deadLetters.count(credential.tenant) });
+  },
 };
 
 /** Routes of those who look how things go. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifies } from "../../test/verifies.ts";
-import type { Signalbox, UnknownResolution } from "../call/box.ts";
+import type { Signalbox, LetterResolution } from "../call/box.ts";
 import { systemClock } from "../base/clock.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { keys, startGateway, type Answered, type TestGateway } from "./gateway.fixture.ts";
@@ -31,13 +31,16 @@ describe("operators only", () => {
       });
   });
 
-  test("calls that are unknown are for approvers and administrators, never for who makes calls", async () => {
-    expect((await live.send("GET", "/v1/calls?state=unknown", { key: keys.agent })).status).toBe(403);
-    expect((await live.send("POST", "/v1/calls/c/resolve", { key: keys.agent, body: { happened: true, note: "x" } })).status).toBe(403);
+  test("dead letters are for approvers and administrators, never for who makes calls", async () => {
+    expect((await live.send("GET", "/v1/dead-letters", { key: keys.agent })).status).toBe(403);
+    expect((await live.send("POST", "/v1/dead-letters/c/resolve", { key: keys.agent, body: { happened: true, note: "x" } })).status).toBe(
+      403,
+    );
     for (const key of [keys.lead, keys.operator])
-      expect(await live.send("GET", "/v1/calls?state=unknown", { key })).toMatchObject({ status: 200, json: { calls: [] } });
-    expect((await live.send("GET", "/v1/calls?state=completed", { key: keys.lead })).status).toBe(400);
-    expect((await live.send("GET", "/v1/calls", { key: keys.lead })).status).toBe(400);
+      expect(await live.send("GET", "/v1/dead-letters", { key })).toMatchObject({ status: 200, json: { letters: [] } });
+    expect((await live.send("GET", "/v1/dead-letters?kind=completed", { key: keys.lead })).status).toBe(400);
+    expect((await live.send("POST", "/v1/dead-letters/c/retry", { key: keys.agent, body: {} })).status).toBe(403);
+    expect((await live.send("GET", "/v1/dead-letters/c", { key: keys.lead })).status).toBe(404);
   });
 });
 
@@ -187,19 +190,22 @@ describe("people", () => {
 
 describe("calls that are unknown", () => {
   test("are settled in the name of the credential, in its own tenant", async () => {
-    const asked: [string, UnknownResolution][] = [];
+    const asked: [string, LetterResolution][] = [];
     const box: Partial<Signalbox> = {
-      resolveUnknown(callId, resolution) {
-        asked.push([callId, resolution]);
-        return Promise.reject(toolCallError("NOT_FOUND", "no such call here"));
+      deadLetters: {
+        ...({} as Signalbox["deadLetters"]),
+        resolve(callId, resolution) {
+          asked.push([callId, resolution]);
+          return Promise.reject(toolCallError("NOT_FOUND", "no such call here"));
+        },
       },
     };
     const own = await startGateway({ box });
     try {
       const body = { happened: false, note: "not in their list" };
-      expect((await own.send("POST", "/v1/calls/call_1/resolve", { key: keys.lead, body })).status).toBe(404);
+      expect((await own.send("POST", "/v1/dead-letters/call_1/resolve", { key: keys.lead, body })).status).toBe(404);
       expect(asked).toEqual([["call_1", { tenant: "acme", by: "lead", ...body }]]);
-      expect((await own.send("POST", "/v1/calls/call_1/resolve", { key: keys.lead, body: { happened: true } })).status).toBe(400);
+      expect((await own.send("POST", "/v1/dead-letters/call_1/resolve", { key: keys.lead, body: { happened: true } })).status).toBe(400);
     } finally {
       await own.close();
     }

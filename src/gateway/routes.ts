@@ -1,5 +1,6 @@
 import { approvalRoutes } from "./approval-routes.ts";
 import { callRoutes } from "./call-routes.ts";
+import { deadLetterRoutes } from "./dead-letter-routes.ts";
 import { healthRoutes } from "./health-routes.ts";
 import { ledgerRoutes } from "./ledger-routes.ts";
 import { operatorRoutes } from "./operator-routes.ts";
@@ -7,12 +8,11 @@ import { readOnlyRoutes } from "./read-only-routes.ts";
 import type { Route } from "./route.ts";
 import { serviceRoutes } from "./service-routes.ts";
 import { sourceRoutes } from "./source-routes.ts";
-import { unknownRoutes } from "./unknown-routes.ts";
 
 /** Every route of the gateway. Nothing is served that is not in this table. */
 export const routes: readonly Route[] = [
   ...callRoutes,
-  ...unknownRoutes,
+  ...deadLetterRoutes,
   ...approvalRoutes,
   ...operatorRoutes,
   ...readOnlyRoutes,
