@@ -1,6 +1,6 @@
 import type { Approval, ApprovalState } from "../domain/approval.ts";
 import type { ApprovalCard } from "../domain/approval-card.ts";
-import type { DeadLetter } from "../domain/dead-letter.ts";
+import type { DeadLetter, UndeliveredLetter } from "../domain/dead-letter.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Answer } from "../domain/outcome.ts";
 import type { Credential, Principal, Session } from "../domain/principal.ts";
@@ -217,6 +217,8 @@ export interface DeadLetters {
     readonly after?: string;
     readonly limit: number;
   }): Promise<{ readonly letters: readonly LetterView[]; readonly next: string | undefined }>;
+  /** Keeps a notification that was given up, and answers the letter's id. For whoever sends notifications. */
+  add(notification: Omit<UndeliveredLetter, "id" | "kind" | "sinceMs">): Promise<string>;
   /** How many are open, counted to at most `deadLettersMax`. */
   count(tenant: string): Promise<LetterCount>;
   /** One letter, with the call's arguments and what was said of its end, both as long as the ledger can open them. */

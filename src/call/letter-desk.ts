@@ -21,6 +21,7 @@ type Parts = Pick<Assembly, "runtime" | "sessions" | "recovery" | "carrier" | "d
 export function createLetterDesk(parts: Parts, refuseWhenClosing: () => void): DeadLetters {
   return {
     list: (query) => list(parts, query),
+    add: (notification) => add(parts, notification),
     count: (tenant) => countLetters(parts, tenant),
     get: (id, tenant) => get(parts, id, tenant),
     async retry(id, request) {
@@ -63,8 +64,16 @@ async function list(
   }
 }
 
+async function add({ runtime }: Parts, notification: Parameters<DeadLetters["add"]>[0]): Promise<string> {
+  const id = runtime.ids.next("letter");
+  const letter: DeadLetter = { ...notification, id, kind: "undelivered", sinceMs: runtime.clock.now() };
+  runtime.letterTenants.add(letter.tenant);
+  await runtime.store.commit({ operations: [putLetter(letter, runtime.limits.deadLetterKeepMs, "absent")], entries: [] });
+  return id;
+}
+
 /** How many letters of a tenant are open. */
-export async function countLetters({ runtime }: Pick<Parts, "runtime">, tenant: string): Promise<LetterCount> {
+async function countLetters({ runtime }: Pick<Parts, "runtime">, tenant: string): Promise<LetterCount> {
   const rows = await runtime.store.scan({ space: "dead-letter", tenant, limit: runtime.limits.deadLettersMax });
   const letters = rows.map(letterOf);
   return {

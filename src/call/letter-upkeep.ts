@@ -25,7 +25,9 @@ export async function boundLetters(runtime: Runtime): Promise<void> {
 async function boundTenant(runtime: Runtime, tenant: string): Promise<void> {
   const { deadLettersMax } = runtime.limits;
   const rows = await allRows(runtime, tenant);
-  const forgettable = rows.filter((row) => letterOf(row).kind !== "unknown");
+  const forgettable = rows
+    .filter((row) => letterOf(row).kind !== "unknown")
+    .toSorted((one, other) => letterOf(one).sinceMs - letterOf(other).sinceMs);
   const tooMany = forgettable.slice(0, Math.max(0, rows.length - deadLettersMax));
   // One by one: somebody may be working on one of them.
   for (const { key, version } of tooMany)

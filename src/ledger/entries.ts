@@ -369,18 +369,11 @@ function supplied(values: SealedValues | undefined, name: string): Supplied {
   return values !== undefined && values.commitments[name] !== undefined ? "supplied" : "not supplied";
 }
 
-/** The proof of private values, for a body. For builders only. */
-export function valuesBody(values: SealedValues | undefined): ValuesBody | undefined {
+function valuesBody(values: SealedValues | undefined): ValuesBody | undefined {
   return values === undefined ? undefined : { algorithm: values.algorithm, commitments: values.commitments, keyId: values.keyId };
 }
 
-/** An entry of a call. For builders only; members of `body` stand in canonical order. */
-export function callEntry(
-  kind: string,
-  place: EntryPlace & { readonly callId: string },
-  body: object,
-  values: SealedValues | undefined,
-): EntryDraft {
+function callEntry(kind: string, place: CallPlace, body: object, values: SealedValues | undefined): EntryDraft {
   return {
     tenant: place.tenant,
     kind,

@@ -1,5 +1,5 @@
 import type { EntryDraft } from "../store/store.ts";
-import { callEntry, valuesBody, type EntryPlace } from "./entries.ts";
+import { entry, type EntryPlace } from "./entries.ts";
 import type { SealedValues } from "./vault.ts";
 
 /** `callId` is the letter's own id where it is not of a call. */
@@ -12,7 +12,7 @@ export function letterRetried(facts: {
   readonly retriedAs?: string | undefined;
 }): EntryDraft {
   const { by, place, retriedAs } = facts;
-  return callEntry("dead-letter-retried", place, { by, retriedAs }, undefined);
+  return { ...entry("dead-letter-retried", place, { by, retriedAs }), callId: place.callId };
 }
 
 /** A person put a dead letter away whose outcome was known already; the values hold what they noted. */
@@ -23,5 +23,7 @@ export function letterClosed(facts: {
   readonly values: SealedValues;
 }): EntryDraft {
   const { by, kind, place, values } = facts;
-  return callEntry("dead-letter-closed", place, { by, kind, values: valuesBody(values) }, values);
+  const { algorithm, commitments, keyId } = values;
+  const body = { by, kind, values: { algorithm, commitments, keyId } };
+  return { ...entry("dead-letter-closed", place, body), callId: place.callId, sealed: values.sealed };
 }
