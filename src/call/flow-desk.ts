@@ -6,6 +6,8 @@ import type { FlowMode } from "../domain/flow.ts";
 import type { Json } from "../domain/json.ts";
 import type { Tool } from "../domain/tool.ts";
 import { labelReader } from "../flow/labels.ts";
+import { argumentLeaves } from "../flow/roles.ts";
+import { isConsequential } from "../flow/trace.ts";
 import { Restrictions, SessionKnowledge, type KnowledgeBounds } from "../flow/knowledge.ts";
 import type { SettledBody } from "../ledger/entries.ts";
 import type { TrailItem } from "../ledger/trail.ts";
@@ -75,6 +77,10 @@ class Desk implements FlowDesk {
     if (registered === undefined || state.parent !== undefined) return undefined;
     const { tool } = registered;
     const isValue = outcome.kind === "completed";
+    if (isConsequential(tool) && (isValue || outcome.error.effect !== "none")) {
+      const knowledge = this.#known(session);
+      for (const { value: given } of argumentLeaves(tool, state.args)) knowledge.noteCarried(String(given));
+    }
     const value = isValue ? state.resultValue : outcome.error.detail;
     if (value === undefined || value === null) return undefined;
     const knowledge = this.#known(session);

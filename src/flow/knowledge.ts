@@ -63,8 +63,11 @@ export class Restrictions {
   readonly #givenFirst = new Map<string, true>();
   #untrusted: ShingleIndex;
   #sensitive: ShingleIndex | undefined;
+  #written: ShingleIndex | undefined;
   /** What was read in the time before; it goes when the present is as old as it may get. */
-  #before: { readonly untrusted: ShingleIndex; readonly sensitive: ShingleIndex | undefined } | undefined;
+  #before:
+    | { readonly untrusted: ShingleIndex; readonly sensitive: ShingleIndex | undefined; readonly written: ShingleIndex | undefined }
+    | undefined;
   #sinceMs: number;
   readonly #seed: number;
   readonly #waiting: { readonly chars: number; readonly index: () => Generator<void> }[] = [];
@@ -80,7 +83,14 @@ export class Restrictions {
 
   /** Bytes of all tables. */
   get bytes(): number {
-    const tables = [this.#untrusted, this.#sensitive, this.#before?.untrusted, this.#before?.sensitive];
+    const tables = [
+      this.#untrusted,
+      this.#sensitive,
+      this.#written,
+      this.#before?.untrusted,
+      this.#before?.sensitive,
+      this.#before?.written,
+    ];
     return tables.reduce((sum, table) => sum + (table?.bytes ?? 0), 0);
   }
 
@@ -98,9 +108,11 @@ export class Restrictions {
   age(nowMs: number, decayMs: number): void {
     if (nowMs - this.#sinceMs < decayMs) return;
     const isLongAgo = nowMs - this.#sinceMs >= 2 * decayMs;
-    this.#before = isLongAgo || this.#untrusted.isEmpty ? undefined : { untrusted: this.#untrusted, sensitive: this.#sensitive };
+    this.#before =
+      isLongAgo || this.#untrusted.isEmpty ? undefined : { untrusted: this.#untrusted, sensitive: this.#sensitive, written: this.#written };
     this.#untrusted = new ShingleIndex({ seed: this.#seed, slotsMax: this.#bounds.slotsMax });
     this.#sensitive = undefined;
+    this.#written = undefined;
     this.#sinceMs = nowMs;
   }
 
@@ -123,6 +135,16 @@ export class Restrictions {
    */
   wasGivenFirst(value: string): boolean {
     return this.#givenFirst.has(value);
+  }
+
+  /** Takes note that a call carried an untrusted value somewhere: wherever it comes back from, nobody else vouches for it. */
+  carried(value: string): void {
+    (this.#written ??= new ShingleIndex({ seed: this.#seed, slotsMax: this.#bounds.slotsMax / 4 })).add(value, 0);
+  }
+
+  /** Whether a call of the principal's own carried this value while it was untrusted. */
+  wasCarried(value: string): boolean {
+    return (this.#written?.find(value) ?? this.#before?.written?.find(value)) !== undefined;
   }
 
   /** Whether a folded phrase was read as text that only certain readers may have. */
@@ -202,6 +224,20 @@ export class SessionKnowledge {
   /** Takes note of a result. It is indexed when a call is traced, so that sessions which only read pay almost nothing. */
   note(result: ReadResult): void {
     this.restrictions.queue(result.chars, () => this.#index(result));
+  }
+
+  /**
+   * Takes note of what a call has carried into a tool that changes something. A value that only untrusted text knows is not made trusted by being stored
+   * and read back.
+   */
+  noteCarried(text: string): void {
+    const { restrictions } = this;
+    if (restrictions.isEmpty) return;
+    const forms = [...(text.length <= leafCharsMax ? vouchedForms(text) : []), ...actionablesIn(text).map(({ value }) => value)];
+    for (const form of new Set(forms)) {
+      if (restrictions.find(form) !== undefined && this.vouchedFor(form) === undefined && !this.words.says(form))
+        restrictions.carried(form);
+    }
   }
 
   /** Who vouches for a value by exact equality of a whole leaf, or of an address inside trusted text. */
@@ -295,7 +331,9 @@ export class SessionKnowledge {
     if (isShort && from.isNamed && field !== "") keep(this.#fields, `${fold(field)}\u0000${foldValue(text)}`, from, this.#bounds.valuesMax);
     if (label.integrity === "untrusted") return;
     const vouched: Vouched = { integrity: label.integrity, origin: from };
-    const vouch = (value: string): void => keep(this.#vouched, value, vouched, this.#bounds.valuesMax);
+    const vouch = (value: string): void => {
+      if (!this.restrictions.wasCarried(value)) keep(this.#vouched, value, vouched, this.#bounds.valuesMax);
+    };
     if (isShort) {
       for (const form of vouchedForms(text)) vouch(form);
     }

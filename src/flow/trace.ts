@@ -47,8 +47,12 @@ export function traceCall(call: FlowCall, knowledge: SessionKnowledge): FlowTrac
   for (const leaf of leaves) {
     const role = roleOf(leaf);
     if (role === "control") continue;
-    if (steeringRoles.includes(role)) steering.push(traceValue({ leaf, role, knowledge, isFetch }));
-    else if (typeof leaf.value === "string") {
+    if (steeringRoles.includes(role)) {
+      steering.push(traceValue({ leaf, role, knowledge, isFetch }));
+      // Whoever runs a page reads what its address says.
+      if (tool.isEgress && typeof leaf.value === "string" && isGuardedUrl(leaf.value, knowledge.restrictions))
+        guarded.push({ pointer: leaf.pointer, role, roleFrom: fromOf(leaf), source: "untrusted", origin: undefined, text: leaf.value });
+    } else if (typeof leaf.value === "string") {
       carried.push(...carriedBy(leaf, leaf.value, knowledge));
       if (tool.isEgress && isGuardedText(leaf.value, knowledge.restrictions))
         guarded.push({ pointer: leaf.pointer, role, roleFrom: fromOf(leaf), source: "untrusted", origin: undefined, text: leaf.value });
@@ -196,6 +200,13 @@ function traceActionable(found: Actionable, knowledge: SessionKnowledge): Place 
   const known = knowledge.vouchedFor(found.value);
   if (known !== undefined) return place(known.integrity, known.origin);
   return readIn(knowledge, [found.value, fold(found.text)]) ?? place("nowhere");
+}
+
+/** Whether an address repeats guarded data, as it stands, or part by part in the notations of content. */
+function isGuardedUrl(text: string, restrictions: Restrictions): boolean {
+  if (!restrictions.hasSensitive || urlParts(text) === undefined) return false;
+  const parts = text.split(/[/?&=#]/);
+  return [text, ...parts.flatMap((part) => [part, ...decodedOnce(part)])].some((piece) => isGuardedText(piece, restrictions));
 }
 
 /** Whether content repeats a run of guarded words, or a guarded number. */

@@ -43,13 +43,14 @@ export class UserWords {
     return this.#spans;
   }
 
-  /** Whether a value occurs as a whole: bounded by something that is neither letter nor digit. Less than three characters never count. */
+  /** Whether a value occurs as a whole: bounded by something that is neither letter nor digit, nor joins an address to a longer one. Less than three characters never count. */
   says(value: string): boolean {
     const wanted = foldValue(value);
     if (wanted.length < valueCharsMin) return false;
+    const isJoined = address.test(wanted) ? isAddress : isWord;
     return (
-      this.#spans.some((span) => occurs(span, wanted)) ||
-      (/\s/u.test(wanted) && this.#spans.some((span) => occurs(span.replace(/\s+/gu, " "), wanted)))
+      this.#spans.some((span) => occurs(span, wanted, isJoined)) ||
+      (/\s/u.test(wanted) && this.#spans.some((span) => occurs(span.replace(/\s+/gu, " "), wanted, isJoined)))
     );
   }
 
@@ -58,6 +59,8 @@ export class UserWords {
     return spellings.some((spelling) => this.#spans.some((span) => occurs(span, spelling, isNumeric)));
   }
 }
+
+const address = /^[^\s@]*@?[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+$/u;
 
 function occurs(span: string, wanted: string, isJoined: (span: string, at: number, step: 1 | -1) => boolean = isWord): boolean {
   for (let at = span.indexOf(wanted); at >= 0; at = span.indexOf(wanted, at + 1)) {
@@ -82,6 +85,13 @@ function isJoinedTo(
 function isWord(span: string, at: number): boolean {
   const code = span.charCodeAt(at);
   return isWordCode(code) && !(code >= 0x2e80 && code <= 0x9fff);
+}
+
+/** `ann@firm.co` is neither `mary-ann@firm.co` nor `ann@firm.co.uk`: an address ends where no character of one joins it to more. */
+function isAddress(span: string, at: number, step: 1 | -1): boolean {
+  if (isWord(span, at)) return true;
+  if (!/[.@_%+-]/.test(span[at] ?? "") || !isWordCode(span.charCodeAt(at + step))) return false;
+  return !(step === -1 && /(?<![\p{L}\p{N}])www\.$/u.test(span.slice(Math.max(0, at - 4), at + 1)));
 }
 
 /** `2,500` is no mention of `500`, nor `10.5` of `10`. */

@@ -12,6 +12,10 @@ export const owaspAgentic: Standard = {
       state: "partly",
       evidence: [
         {
+          file: "test/security/laundering.test.ts",
+          titles: ["no attack of the group passes unseen: %s", "whatever the user says, they get no more than their own rights: %s"],
+        },
+        {
           file: "src/flow/trace.test.ts",
           titles: [
             "refuses, asking nobody, what the user did not ask for towards a target out of untrusted text",
@@ -127,11 +131,12 @@ export const owaspAgentic: Standard = {
       asks: "what is remembered cannot carry an attacker's words into later decisions",
       state: "partly",
       evidence: [
+        { file: "test/security/laundering.test.ts", titles: ["no attack of the group passes unseen: %s"] },
         { file: "test/limits/call.test.ts", titles: ["a handle is of its session alone, and is authorised anew"] },
         { file: "test/limits/cache.test.ts", titles: ["no principal is ever answered with what was read for another (property)"] },
         { file: "src/gateway/mcp/wire.test.ts", titles: ["are one for each conversation and credential, and the same after a restart"] },
       ],
-      gap: "Memory of the agent lies outside. What is read back from a store carries the label of the tool that reads it, not of what was written.",
+      gap: "Memory of the agent lies outside. An untrusted value that one user's call stored in a trusted record comes back trusted to another user.",
     },
     {
       id: "ASI07",
