@@ -22,7 +22,7 @@ const health: Command = {
         table([["SOURCE", ...columns], ...sources.map((each) => [jsonText(each["source"]), ...cells(each)])]),
         table([["TOOL", ...columns], ...tools.map((each) => [nameOf(each), ...cells(each)])]),
         `${jsonText(load["running"])} of at most ${jsonText(load["runningMax"])} calls under way, ${jsonText(load["shedCount"])} turned away\n`,
-        `${jsonText(letters["openCount"])} dead letters are open, ${jsonText(letters["unknownCount"])} of them unknown calls\n`,
+        `dead letters open: ${jsonText(letters["openCount"])}, unknown calls among them: ${jsonText(letters["unknownCount"])}\n`,
       ].join("\n"),
     );
     return [...sources, ...tools].some((each) => each["state"] === "open" || each["state"] === "down") ? "failed" : "ok";

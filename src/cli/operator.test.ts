@@ -47,6 +47,8 @@ test(
     expect((await as("OPERATOR_KEY", ["dead-letters", "show", callId])).json).toMatchObject({ arguments: { orderId: "A-1" } });
     const shown = await run(folder, ["dead-letters", "show", callId, "--url", url], { SIGNALBOX_KEY: environment.LEAD_KEY });
     expect(shown.out).toMatch(/look into the system that it went to, then resolve it/);
+    expect((await as("LEAD_KEY", ["tools", "health"])).json).toMatchObject({ deadLetters: { openCount: 1, unknownCount: 1 } });
+    expect((await run(folder, ["doctor"])).out).toMatch(/1 wait for a person/);
     expect((await as("LEAD_KEY", [...resolve, "--happened", "--did-not-happen", ...note])).code).toBe(2);
     expect((await as("LEAD_KEY", [...resolve, "--happened"])).code).toBe(2);
     expect(await as("LEAD_KEY", [...resolve, "--did-not-happen", ...note])).toMatchObject({

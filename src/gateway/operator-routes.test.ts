@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifies } from "../../test/verifies.ts";
 import type { Signalbox, LetterResolution } from "../call/box.ts";
 import { systemClock } from "../base/clock.ts";
+import type { CallLetter } from "../domain/dead-letter.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { keys, startGateway, type Answered, type TestGateway } from "./gateway.fixture.ts";
 
@@ -188,6 +189,21 @@ describe("people", () => {
   });
 });
 
+const letter: CallLetter = {
+  id: "call_1",
+  kind: "unknown",
+  tenant: "acme",
+  sessionId: "ses",
+  tool: "t",
+  version: "1.0.0",
+  user: "ada",
+  effect: "unknown",
+  keyRow: "call_1",
+  code: "TOOL_FAILED",
+  attemptsCount: 1,
+  sinceMs: 0,
+};
+
 describe("calls that are unknown", () => {
   test("are settled in the name of the credential, in its own tenant", async () => {
     const asked: [string, LetterResolution][] = [];
@@ -198,6 +214,20 @@ describe("calls that are unknown", () => {
           asked.push([callId, resolution]);
           return Promise.reject(toolCallError("NOT_FOUND", "no such call here"));
         },
+        async retry(callId, { tenant, by }) {
+          const outcome = { kind: "failed", error: toolCallError("TOOL_REFUSED", `${tenant} ${by}`), isReplay: false } as const;
+          return { callId, sessionId: "ses", tool: "t", version: "1.0.0", providerCallId: callId, traceId: undefined, outcome };
+        },
+        get: (id) =>
+          Promise.resolve({
+            ...letter,
+            id,
+            cause: "lost",
+            next: "look",
+            canRetry: false,
+            arguments: { pin: "4711" },
+            message: "lost 4711",
+          }),
       },
     };
     const own = await startGateway({ box });
@@ -206,6 +236,16 @@ describe("calls that are unknown", () => {
       expect((await own.send("POST", "/v1/dead-letters/call_1/resolve", { key: keys.lead, body })).status).toBe(404);
       expect(asked).toEqual([["call_1", { tenant: "acme", by: "lead", ...body }]]);
       expect((await own.send("POST", "/v1/dead-letters/call_1/resolve", { key: keys.lead, body: { happened: true } })).status).toBe(400);
+      const retried = await own.send("POST", "/v1/dead-letters/call_1/retry", { key: keys.lead });
+      expect(retried).toMatchObject({
+        status: 200,
+        json: { callId: "call_1", outcome: { kind: "failed", error: { message: "acme lead" } } },
+      });
+      // What the call carried is for administrators, as in the ledger.
+      expect((await own.send("GET", "/v1/dead-letters/call_1", { key: keys.operator })).text).toContain("4711");
+      const seen = await own.send("GET", "/v1/dead-letters/call_1", { key: keys.lead });
+      expect(seen).toMatchObject({ status: 200, json: { id: "call_1", cause: "lost" } });
+      expect(seen.text).not.toContain("4711");
     } finally {
       await own.close();
     }
