@@ -255,6 +255,21 @@ export const limitTable = {
   storeAwayMs: { value: 5_000, unit: "ms", about: "a process that got no answer of a shared store for so long says that it is not ready" },
   pulseKeysMax: { value: 2_000, unit: "keys", about: "principals and tools whose rates one process tells the others, the latest used" },
   pulseProcessesMax: { value: 200, unit: "processes", about: "processes on one store that tell each other their rates" },
+  channelPulseMs: {
+    value: 100,
+    unit: "ms",
+    about: "between two times that a process tells the others its rates and breakers where `sharedLimits` is set",
+  },
+  channelAwayMs: {
+    value: 3_000,
+    unit: "ms",
+    about: "a process that did not hear itself on the channel of `sharedLimits` for so long says that it is away",
+  },
+  channelMessageCharsMax: {
+    value: 1_000_000,
+    unit: "characters",
+    about: "said at once on the channel of `sharedLimits`; more goes through the store",
+  },
   drainNoticeMs: {
     value: 2_000,
     unit: "ms",

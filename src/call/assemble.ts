@@ -33,6 +33,7 @@ import { createDecisionPoints } from "./decision-points.ts";
 import { runCall } from "./pipeline.ts";
 import { policyInForce, startPolicy } from "./policy-in-force.ts";
 import { startPulse, type Pulse } from "./pulse.ts";
+import { channelOf } from "./limit-channel.ts";
 import { recordedOutcome } from "./recorded.ts";
 import { createRecovery, type Recovery } from "./recovery.ts";
 import { addTools, forgetsCalls, recordTools } from "./register-tools.ts";
@@ -100,7 +101,8 @@ export async function assemble(options: SignalboxOptions): Promise<Assembly> {
     trouble: ground.trouble,
   });
   await startPolicy(runtime, options.policy);
-  const pulse = startPulse(runtime, { principals: runtime.throttle, tools: runtime.toolRates }, knot.breakers);
+  const rates = { principals: runtime.throttle, tools: runtime.toolRates };
+  const pulse = await startPulse(runtime, { rates, breakers: knot.breakers, openChannel: channelOf(runtime, options.sharedLimits) });
   const upkeep = startUpkeep(runtime, desk, recovery);
 
   async function close(): Promise<void> {

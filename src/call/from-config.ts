@@ -34,6 +34,7 @@ export async function optionsFromConfig(
     readOnly: config.readOnly,
     anchors: config.anchors,
     ...(config.keys !== undefined && { keys: config.keys }),
+    ...(config.sharedLimits !== undefined && { sharedLimits: config.sharedLimits }),
   };
 }
 

@@ -32,6 +32,12 @@ export interface SignalboxOptions {
    * own. Default `memory`.
    */
   readonly store?: "memory" | `sqlite:${string}` | `postgres://${string}` | `postgresql://${string}` | Store;
+  /**
+   * Where the processes of one `postgres://` store tell each other rates and breakers sooner than through it, which takes up to a second: `redis://host:6379`
+   * (needs the package `redis`), `rediss://` for TLS, or the `secret://` reference of such an address. While it is away they tell each other through the store.
+   * Default none.
+   */
+  readonly sharedLimits?: `redis://${string}` | `rediss://${string}` | `secret://${string}`;
   /** Lets a memory store serve irreversible and privileged tools: their approvals and keys die with the process. Default false. */
   readonly allowUnsafeMemory?: boolean;
   /** Path of the key file, created if absent. Default: beside the SQLite file, `<path>.keys`; for PostgreSQL there is none. */

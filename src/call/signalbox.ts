@@ -134,7 +134,7 @@ function operationsOf(parts: Assembly, refuseWhenClosing: () => void): Operation
     },
     stopSession: (sessionId, tenant, reason, by = "operator") => sessions.stop(sessionId, tenant, reason, by),
     revokeRoles: (revocation) => sessions.revoke(revocation),
-    healthReport: () => healthReport(parts),
+    healthReport: () => healthReport({ ...parts, problems: problemsOf(parts) }),
     readOnly: {
       async turn(change) {
         const { scope } = change;
@@ -150,13 +150,17 @@ function operationsOf(parts: Assembly, refuseWhenClosing: () => void): Operation
       store: runtime.store.kind,
       policyVersion: runtime.policy.engine.version,
       callsRunning: runtime.running.size,
-      problems: [...(parts.pulse.isWell ? [] : ["the store cannot be reached"]), ...parts.checkpointer.problems()],
+      problems: problemsOf(parts),
     }),
     observe(observer: (event: JourneyEvent) => void) {
       parts.observers.add(observer);
       return () => parts.observers.delete(observer);
     },
   };
+}
+
+function problemsOf({ pulse, checkpointer }: Assembly): readonly string[] {
+  return [...pulse.problems(), ...checkpointer.problems()];
 }
 
 function boxOf(parts: Assembly): Signalbox {

@@ -42,6 +42,8 @@ export interface SourceHealth extends HealthRow {
 
 /** How a process, its sources and its tools do. */
 export interface HealthReport {
+  /** What is wrong with this process itself; calls go on. */
+  readonly problems: readonly string[];
   readonly load: LoadView;
   readonly sources: readonly SourceHealth[];
   readonly tools: readonly ToolHealth[];
@@ -56,7 +58,11 @@ const quietView: GuardView = {
 };
 
 /** How everything does now. Looks at what calls have found; asks nobody. */
-export function healthReport(parts: { readonly runtime: Runtime; readonly toolSources: ToolSources }): HealthReport {
+export function healthReport(parts: {
+  readonly runtime: Runtime;
+  readonly toolSources: ToolSources;
+  readonly problems: readonly string[];
+}): HealthReport {
   const { runtime, toolSources } = parts;
   const { guards, load } = runtime.resilience;
   const percentMax = runtime.limits.healthFailurePercent;
@@ -82,7 +88,7 @@ export function healthReport(parts: { readonly runtime: Runtime; readonly toolSo
     .pins()
     .filter(({ state }) => state === "new" || state === "changed")
     .map((pin): ToolHealth => ({ tool: pin.tool, version: "", source: pin.source, ...rowOf(quietView, percentMax, "quarantined") }));
-  return { load: load.view(), sources, tools: [...tools, ...waiting] };
+  return { problems: parts.problems, load: load.view(), sources, tools: [...tools, ...waiting] };
 }
 
 function rowOf(view: GuardView, percentMax: number, inherited: HealthState | undefined): HealthRow {

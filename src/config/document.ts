@@ -17,6 +17,9 @@ export type StoreConfig =
   /** An address without a password. */
   | { readonly kind: "postgres"; readonly url: string };
 
+/** An address of Redis, or a reference of one. */
+export type SharedLimitsAddress = `redis://${string}` | `rediss://${string}` | `secret://${string}`;
+
 /** Where the gateway listens. */
 export interface ListenConfig {
   /** Name or address without brackets. */
@@ -87,6 +90,8 @@ export interface AnchorConfig {
 export interface Config {
   readonly version: 1;
   readonly store: StoreConfig;
+  /** Where the processes of one database tell each other rates and breakers sooner: a Redis address without a password, or a `secret://` reference of one. */
+  readonly sharedLimits: SharedLimitsAddress | undefined;
   /** Default `127.0.0.1:7320`. */
   readonly listen: ListenConfig;
   /** Names besides loopback under which the gateway may be asked (`Host` header). */

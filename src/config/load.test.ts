@@ -145,7 +145,7 @@ policy:
     expect(places(loaded)).toMatchInlineSnapshot(`
       [
         "2:8 this is not the address of a PostgreSQL database | write \`postgres://user@host:5432/database\`",
-        "3:1 unknown member \`listn\` (nearest: \`listen\`) | known here: \`version\`, \`store\`, \`listen\`, \`hosts\`, \`keys\`, \`credentials\`, \`sources\`, \`decisionPoints\`, \`upstreams\`, \`mcp\`, \`tools\`, \`policy\`, \`flow\`, \`limits\`, \`readOnly\`, \`anchors\`",
+        "3:1 unknown member \`listn\` (nearest: \`listen\`) | known here: \`version\`, \`store\`, \`sharedLimits\`, \`listen\`, \`hosts\`, \`keys\`, \`credentials\`, \`sources\`, \`decisionPoints\`, \`upstreams\`, \`mcp\`, \`tools\`, \`policy\`, \`flow\`, \`limits\`, \`readOnly\`, \`anchors\`",
         "5:20 a secret stands here by value | write \`secret://env/NAME\` or \`secret://file/path\`; the file itself holds no secret",
         "5:71 a credential that calls may not approve | make a second credential with \`approves:\` for the person who answers",
         "6:3 this credential may do nothing | give it \`actsFor: [role]\`, \`approves: [group]\` or \`administers: true\`",
@@ -163,9 +163,18 @@ policy:
     expect(JSON.stringify(places(loaded))).not.toContain("hunter2");
   });
 
+  test.each(["redis://h", "redis://h:6379/0", "rediss://u@h:1", "secret://env/REDIS_URL"])("takes shared limits at %s", async (address) => {
+    const loaded = await load(`version: 1\nstore: postgres://u@h/db\nkeys: k\nsharedLimits: ${address}\n`);
+    expect(loaded).toMatchObject({ config: { sharedLimits: address } });
+  });
+
   test.each([
     ["a database without keys", "version: 1\nstore: postgres://u@h/db\n", "2:8 every process on this database needs the same keys"],
     ["a database with its password", "version: 1\nstore: postgres://u:p@h/db\nkeys: k\n", "2:8 a password stands here by value"],
+    ["shared limits of one process", `${minimal}sharedLimits: redis://h\n`, "3:15 no other process can share this store"],
+    ["shared limits elsewhere", `${minimal}sharedLimits: http://h\n`, "3:15 this is not the address of a Redis server"],
+    ["shared limits with a password", `${minimal}sharedLimits: rediss://u:p@h:1\n`, "3:15 a password stands here by value"],
+    ["shared limits of no secret", `${minimal}sharedLimits: secret://vault/x\n`, "3:15 this is not a reference to a secret"],
     ["a duplicate key", `${minimal}store: memory\n`, "3:1 `store` is given twice"],
     ["a tab", "version: 1\nstore: memory\npolicy:\n\troles: {}\n", "4:1 a tab is used for indentation"],
     ["a text for the version", 'version: "1"\nstore: memory\n', "1:10 this is not a version"],

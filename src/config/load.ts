@@ -15,7 +15,7 @@ import { reportInto, type ConfigProblem, type Finding, type Report } from "./pro
 import { personOf, personShape } from "./person.ts";
 import { protectionShape } from "./protection.ts";
 import { about, list, mapOf, object, optional, required, text, truth, word, type Read, type Shape } from "./shape.ts";
-import { isLoopback, listenShape, secretReference, storeShape } from "./values.ts";
+import { isLoopback, listenShape, secretReference, sharedLimitsShape, storeShape } from "./values.ts";
 import { readYaml, type YamlText } from "./yaml-text.ts";
 
 /** Where the configuration comes from: a file, or its text as if it stood at `path`. */
@@ -107,6 +107,12 @@ function configShape(resolvePath: (path: string) => string) {
         about(
           "Where state lives: `memory` (nothing survives), `sqlite:path`, or `postgres://user@host/database` (several processes).",
           storeShape(resolvePath),
+        ),
+      ),
+      sharedLimits: optional(
+        about(
+          "Beside a `postgres://` store: a Redis server through which its processes tell each other rates and breakers sooner. An address without a password, or the `secret://` reference of one.",
+          sharedLimitsShape,
         ),
       ),
       listen: optional(about("Where the gateway listens. Default `127.0.0.1:7320`.", listenShape)),
@@ -297,9 +303,12 @@ function assemble(settings: Settings, parts: AssemblyParts): Config | undefined 
   if (settings.store === undefined) return undefined;
   if (settings.store.kind === "postgres" && settings.keys === undefined)
     report.at("store").add("every process on this database needs the same keys", "name the key file that they share with `keys:`");
+  if (settings.store.kind !== "postgres" && settings.sharedLimits !== undefined)
+    report.at("sharedLimits").add("no other process can share this store", "leave it out, or use a `postgres://` store");
   return {
     version: 1,
     store: settings.store,
+    sharedLimits: settings.sharedLimits,
     listen,
     hosts,
     keys:

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { parseSecretReference } from "../secrets/reference.ts";
-import type { ListenConfig, StoreConfig } from "./document.ts";
+import type { ListenConfig, SharedLimitsAddress, StoreConfig } from "./document.ts";
 import type { Report } from "./problem.ts";
 import { mapped, text, type Shape } from "./shape.ts";
 
@@ -10,12 +10,8 @@ export const secretReference: Shape<string> = text({
   mend: "write `secret://env/NAME` or `secret://file/path`; the file itself holds no secret",
   schema: { pattern: "^secret://(env|file)/" },
   problemOf: (value) => {
-    try {
-      parseSecretReference(value);
-      return undefined;
-    } catch {
-      return value.startsWith("secret://") ? "this is not a reference to a secret" : "a secret stands here by value";
-    }
+    if (isSecretReference(value)) return undefined;
+    return value.startsWith("secret://") ? "this is not a reference to a secret" : "a secret stands here by value";
   },
 });
 
@@ -46,6 +42,28 @@ function readDatabase(value: string, report: Report): StoreConfig | undefined {
     return undefined;
   }
   return { kind: "postgres", url: value };
+}
+
+/** The address of a Redis server without a password, or a reference of one that has it. */
+export const sharedLimitsShape: Shape<SharedLimitsAddress> = text({
+  charsMax: 1_000,
+  mend: "write `redis://host:6379`, or `secret://env/REDIS_URL` for an address with a password",
+  schema: { pattern: "^(rediss?://[^/@]|rediss?://[^/:@]*@|secret://(env|file)/)" },
+  problemOf: (value) => {
+    if (value.startsWith("secret:")) return isSecretReference(value) ? undefined : "this is not a reference to a secret";
+    const url = URL.parse(value);
+    if (url === null || !/^rediss?:$/.test(url.protocol) || url.hostname === "") return "this is not the address of a Redis server";
+    return url.password === "" ? undefined : "a password stands here by value";
+  },
+}) as Shape<SharedLimitsAddress>;
+
+function isSecretReference(value: string): boolean {
+  try {
+    parseSecretReference(value);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** `host:port`; port 0 lets the system choose. */

@@ -28,6 +28,7 @@ const readHealth: GuardedRoute = {
     200: {
       about: "The report.",
       schema: open({
+        problems: { type: "array", items: { ...text, description: "What is wrong with this process itself; calls go on." } },
         load: open({ running: count, runningMax: count, shedCount: { ...count, description: "Calls turned away since it began." } }),
         deadLetters: open({
           openCount: { ...count, description: "Of the credential's tenant, counted to `deadLettersMax`." },

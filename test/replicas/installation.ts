@@ -54,6 +54,9 @@ export interface Slot {
   start(): Promise<number>;
 }
 
+/** Tools `once0` and so on may be called once, and then a minute later again. */
+const onceCount = 10;
+
 /** What the gateways decide by, unless told otherwise. */
 export const policy = {
   roles: { tester: ["effect.*"] },
@@ -63,8 +66,14 @@ export const policy = {
 const program = fileURLToPath(new URL("../../bin/signalbox.js", import.meta.url));
 const startMsMax = 60_000;
 
+/** What an installation may have besides. */
+export interface InstallationOptions {
+  /** More lines of the configuration. */
+  readonly settings?: string;
+}
+
 /** Starts PostgreSQL, the outside world, the balancer and `count` gateways. */
-export async function startInstallation(count: number): Promise<Installation> {
+export async function startInstallation(count: number, { settings = "" }: InstallationOptions = {}): Promise<Installation> {
   const folder = await mkdtemp(join(tmpdir(), "signalbox-replicas-"));
   const postgres = await startTestServer();
   const store = await postgres.newDatabase();
@@ -72,7 +81,8 @@ export async function startInstallation(count: number): Promise<Installation> {
   const counterHost = `127.0.0.1:${String((await counter.firstLine)?.["port"])}`;
   const [balancerPort = 0, ...ports] = await freePorts(count + 1);
   const configPath = join(folder, "signalbox.yaml");
-  const configure = async (rules: string): Promise<void> => await writeFile(configPath, configuration({ store, counterHost, rules }));
+  const configure = async (rules: string): Promise<void> =>
+    await writeFile(configPath, `${configuration({ store, counterHost, rules })}${settings}`);
   await configure(JSON.stringify(policy));
   const slots = ports.map((port) => createSlot(port, { configPath, store }));
   const balancer = await startBalancer(folder, balancerPort, ports);
@@ -232,6 +242,7 @@ sources:
 ${tool("keyed", "idempotency: key,")}
 ${tool("opaque", "idempotency: none,")}
 ${tool("rated", "idempotency: key, ratePerMinute: 30,")}
+${Array.from({ length: onceCount }, (_, index) => tool(`once${index}`, "idempotency: key, ratePerMinute: 1,")).join("\n")}
 policy: ${rules}
 limits:
   attemptTimeoutMs: 3000
