@@ -64,7 +64,7 @@ export const requirements = [
   { id: "AUTH-09", state: "partial", text: "provenance of every consequential argument, grounding rules also for reads, invented ids reported; flow rules R1–R6; explanation without oracle", note: "reads without consequential arguments are not traced; R6 is not part of the flow rules" },
   { id: "AUTH-10", state: "partial", text: "allowed domains, blocked actions (globs), wall time, call, token and money limits per session, exact at 100 parallel calls over several processes", note: "tokens are not counted, and several processes on one store are not yet tested" },
   { id: "AUTH-11", state: "done", text: "external decision points: AuthZEN / OPA over HTTP, Cedar in-process; fail closed" },
-  { id: "AUTH-12", state: "done", text: "policy lint, tests, explain, simulate over recorded traffic; hot reload keeps the last good" },
+  { id: "AUTH-12", state: "done", text: "policy lint, tests, explain, simulate over recorded traffic; hot reload keeps the last good, also over a restart" },
   { id: "AUTH-13", state: "done", text: "sequence rules over time (count, sum and order of earlier calls in a window, e.g. payments per hour)" },
   { id: "AUTH-14", state: "done", text: "list filtering: a user sees only tools they may call" },
   { id: "AUTH-15", state: "planned", text: "policy effects beyond yes and no: modify (narrowing only) and defer" },

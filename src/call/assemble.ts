@@ -31,7 +31,7 @@ import { notingStore, openState } from "./open-state.ts";
 import type { SignalboxOptions, Trouble } from "./options.ts";
 import { createDecisionPoints } from "./decision-points.ts";
 import { runCall } from "./pipeline.ts";
-import { policyInForce, startPolicy } from "./policy-in-force.ts";
+import { keepPolicy, policyInForce, startPolicy } from "./policy-in-force.ts";
 import { startPulse, type Pulse } from "./pulse.ts";
 import { channelOf } from "./limit-channel.ts";
 import { recordedOutcome } from "./recorded.ts";
@@ -100,7 +100,8 @@ export async function assemble(options: SignalboxOptions): Promise<Assembly> {
     isMemory: forgetsCalls(options),
     trouble: ground.trouble,
   });
-  await startPolicy(runtime, options.policy);
+  if (options.keepsPolicy === true) await keepPolicy(runtime);
+  else await startPolicy(runtime, options.policy);
   const rates = { principals: runtime.throttle, tools: runtime.toolRates };
   const pulse = await startPulse(runtime, { rates, breakers: knot.breakers, openChannel: channelOf(runtime, options.sharedLimits) });
   const upkeep = startUpkeep(runtime, desk, recovery);
@@ -141,7 +142,7 @@ async function createRuntime(
 ): Promise<{ readonly runtime: Runtime; readonly keyring: Keyring; readonly checkpointer: Checkpointer }> {
   const { options, clock, limits, trouble } = ground;
   const random = options.random ?? systemRandom;
-  const policy = policyInForce(options.policy, limits);
+  const policy = policyInForce(options.keepsPolicy === true ? undefined : options.policy, limits);
   const registry = createRegistry({ limits });
   addTools(registry, options, limits);
   const { store: rawStore, keyring } = await openState(options, { clock, random, limits });

@@ -22,6 +22,11 @@ export interface SignalboxOptions {
   readonly upstreams?: Readonly<Record<string, Protection>>;
   /** Policy as data, in the shape of the configuration's `policy`. Default: nothing is granted. */
   readonly policy?: unknown;
+  /**
+   * Goes on with the policy that the store says is in force, for a process whose own is broken; `CONFIG_INVALID` where there is none. `policy` is not looked at.
+   * Default false.
+   */
+  readonly keepsPolicy?: boolean;
   /** What decides besides the policy, outside of it. Each can only deny; one that cannot be reached denies. Default none. */
   readonly decisionPoints?: readonly DecisionPoint[];
   /** How strictly calls are judged by where their arguments came from. Default `{ mode: "standard" }`. */

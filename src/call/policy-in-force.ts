@@ -10,7 +10,7 @@ import type { Operation, Row, RowKey } from "../store/store.ts";
 import type { ActivePolicy, Runtime } from "./runtime.ts";
 
 /**
- * The policy in force is named in the store. On a shared one it lies there too: what one process puts in force, the others take over at their next look
+ * The policy in force is named in the store, and lies there too, so that a process whose file is broken goes on with it. On a shared one what one process puts in force, the others take over at their next look
  * (`pulse.ts`), and a process that starts with a file that it has seen before goes on with what was put in force since.
  */
 
@@ -68,7 +68,7 @@ export async function putInForce(runtime: Runtime, change: PolicyChange): Promis
     if (named?.version === version && named.fileVersion === fileVersion) break;
     const body = { version, by, ...(fileVersion !== undefined && { fileVersion }) };
     const operations: Operation[] = [{ op: "put", key: activePolicyKey, body, expect: row?.version ?? "absent" }];
-    if (isShared(runtime.store)) operations.push({ op: "put", key: documentKey, body: { version, document: (raw ?? null) as Json } });
+    if (runtime.store.survivesRestart) operations.push({ op: "put", key: documentKey, body: { version, document: (raw ?? null) as Json } });
     const entry = policyActivated({ place: { tenant: "", atMs: runtime.clock.now() }, version, previous: named?.version, by });
     const result = await runtime.store.commit({ operations, entries: named?.version === version ? [] : [entry] });
     // Refused: another process was first. What it put in force is looked at before this one follows.
@@ -84,6 +84,17 @@ export async function startPolicy(runtime: Runtime, raw: unknown): Promise<void>
   const isKnown = isShared(store) && namedIn(row)?.fileVersion === policy.engine.version;
   if (isKnown && (await takeOverPolicy(runtime, row))) return;
   await putInForce(runtime, { policy, raw, by: "start", isFile: true });
+}
+
+/**
+ * Goes on with the policy in force, where the configuration's is broken.
+ *
+ * @throws ToolCallError `CONFIG_INVALID` where the store holds none that this program can read.
+ */
+export async function keepPolicy(runtime: Runtime): Promise<void> {
+  const [row] = await runtime.store.read([activePolicyKey]);
+  if (await takeOverPolicy(runtime, row)) return;
+  throw toolCallError("CONFIG_INVALID", "the policy is broken, and the store holds none to go on with; mend the policy");
 }
 
 /**

@@ -29,13 +29,17 @@ export function readConfig(invocation: Invocation): Promise<LoadedConfig> {
 export async function requireConfig(invocation: Invocation): Promise<Config | undefined> {
   const loaded = await readConfig(invocation);
   if ("config" in loaded) return loaded.config;
-  const { terminal } = invocation;
-  if (invocation.isJson) terminal.out(`${JSON.stringify({ problems: loaded.problems }, undefined, 2)}\n`);
+  showProblems(loaded, invocation);
+  return undefined;
+}
+
+/** Shows what is wrong with a configuration. */
+export function showProblems(loaded: Extract<LoadedConfig, { readonly problems: unknown }>, { terminal, isJson }: Invocation): void {
+  if (isJson) terminal.out(`${JSON.stringify({ problems: loaded.problems }, undefined, 2)}\n`);
   else
     terminal.err(
       `${renderProblems(loaded.problems, loaded.texts)}\n\n${loaded.problems.length} problem${loaded.problems.length === 1 ? "" : "s"}\n`,
     );
-  return undefined;
 }
 
 /** Every tool that the configuration stands for; modules are imported. */

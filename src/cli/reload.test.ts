@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { verifies } from "../../test/verifies.ts";
 import { environment, makeFolder, run, start, startShop } from "./cli.fixture.ts";
 
 test("a running gateway takes over a policy that is edited, names a broken one with its line, and reads again on SIGHUP", async () => {
@@ -34,3 +35,43 @@ test("a running gateway takes over a policy that is edited, names a broken one w
     await remove();
   }
 }, 20_000);
+
+test(
+  verifies("AUTH-12", "a gateway that starts with a broken policy goes on with the last sound one, says so, and takes the mended one over"),
+  async () => {
+    const shop = await startShop();
+    const { folder, remove } = await makeFolder(shop.port);
+    const file = join(folder, "signalbox.yaml");
+    const sound = await readFile(file, "utf8");
+    const broken = sound.replace("roles:", "rols:");
+    const refund = ["call", "shop.get_order", "--args", '{"orderId":"A-1"}', "--user", "ada", "--role", "support"];
+    const codeAt = async (url: string): Promise<number> =>
+      (await run(folder, [...refund, "--url", url], { SIGNALBOX_KEY: environment.AGENT_KEY })).code;
+    const addressOf = async (line: Promise<string>): Promise<string> => (JSON.parse(await line) as { readonly address: string }).address;
+
+    // A store that never had a policy has none to go on with.
+    await writeFile(file, broken);
+    const none = await start(folder, ["serve", "--json"]).ended;
+    expect(none).toMatchObject({ code: 78, err: expect.stringContaining("the store holds none to go on with") as string });
+
+    await writeFile(file, sound.replace("shop.get_order, shop.refund", "shop.refund"));
+    const first = start(folder, ["serve", "--json"]);
+    expect(await codeAt(await addressOf(first.firstLine))).toBe(1);
+    first.stop();
+    await first.ended;
+
+    await writeFile(file, broken);
+    const second = start(folder, ["serve", "--json"]);
+    const url = await addressOf(second.firstLine);
+    expect(await codeAt(url)).toBe(1);
+    await expect.poll(() => second.errors(), { timeout: 5_000 }).toContain("policy-kept");
+    expect(second.errors()).toContain("config-refused");
+    await writeFile(file, sound);
+    await expect.poll(() => codeAt(url), { timeout: 5_000 }).toBe(0);
+    second.stop();
+    await second.ended;
+    await shop.close();
+    await remove();
+  },
+  20_000,
+);

@@ -1,6 +1,6 @@
 import { serveConfig, type Serving } from "../gateway/serve.ts";
 import { configFlag, type Command, type Invocation } from "./command.ts";
-import { configPath, requireConfig } from "./installation.ts";
+import { configPath, readConfig, showProblems } from "./installation.ts";
 import { paint } from "./terminal.ts";
 
 async function serveStdioUntil(stopped: Promise<void>, serving: Serving, invocation: Invocation): Promise<void> {
@@ -27,13 +27,27 @@ export const serveCommand: Command = {
     as: { value: "CREDENTIAL", about: "with --stdio: in whose name; default the only one under `mcp.credentials`" },
   },
   about:
-    "Logs JSON lines to standard error. SIGTERM or Ctrl-C stops it: what was accepted is finished first. A policy that changes in the configuration, or in the file that it names, is put in force at once, and so are `credentials`; what is broken is named in the log, and the last sound one stays. Without a terminal, SIGHUP reads the files again. Every other setting takes a restart.",
+    "Logs JSON lines to standard error. SIGTERM or Ctrl-C stops it: what was accepted is finished first. A policy that changes in the configuration, or in the file that it names, is put in force at once, and so are `credentials`; what is broken is named in the log, and the last sound one stays, also over a restart. Without a terminal, SIGHUP reads the files again. Every other setting takes a restart.",
   async run(invocation) {
-    const config = await requireConfig(invocation);
-    if (config === undefined) return "config";
+    const loaded = await readConfig(invocation);
+    const config = "config" in loaded ? loaded.config : loaded.withoutPolicy;
+    // With a broken policy the gateway goes on with the last sound one, and says in its log what is wrong with the new.
+    if (config === undefined || (!("config" in loaded) && config.store.kind === "memory")) {
+      if ("problems" in loaded) showProblems(loaded, invocation);
+      return "config";
+    }
     const { environment, clock, random, version, terminal } = invocation;
     const path = configPath(invocation);
-    const serving = await serveConfig(config, { path, environment, clock, random, version, writeLog: (text) => terminal.err(text) });
+    const keepsPolicy = !("config" in loaded);
+    const serving = await serveConfig(config, {
+      path,
+      keepsPolicy,
+      environment,
+      clock,
+      random,
+      version,
+      writeLog: (text) => terminal.err(text),
+    });
     invocation.onHangup(() => void serving.reload());
     const { address } = serving;
     // Listened for before the address is told, since whoever reads it may end the process at once.

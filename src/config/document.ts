@@ -109,7 +109,7 @@ export interface Config {
   /** Modules that export tools made by `tool()`, as absolute paths. */
   readonly modules: readonly string[];
   readonly policy: PolicyDocument;
-  /** The policy as it was written, for activation and for showing it. */
+  /** The policy as it was written, for activation and for showing it; undefined where it is broken. */
   readonly policyRaw: unknown;
   /** How strictly calls are judged by where their arguments came from. */
   readonly flowMode: FlowMode;

@@ -1,5 +1,5 @@
 import { dirname, resolve } from "node:path";
-import { defaultLimits, limitTable, resolveLimits, type Limits, type LimitRow } from "../base/limits.ts";
+import { defaultLimits, type Limits } from "../base/limits.ts";
 import { decisionPointShape, readDecisionPoints } from "./decision-point.ts";
 import { flowModes } from "../domain/flow.ts";
 import type { JsonObject } from "../domain/json.ts";
@@ -10,6 +10,7 @@ import { nearestHint } from "../policy/problem.ts";
 import { plainObject } from "../policy/parse-values.ts";
 import type { Config, CredentialConfig, McpSourceConfig, SourceConfig } from "./document.ts";
 import { httpSource, httpTools } from "./http-source.ts";
+import { limitsShape, readLimits } from "./limits.ts";
 import { mcpShape, mcpSourceShape, readMcpSource, readMcpUsers } from "./mcp-source.ts";
 import { reportInto, type ConfigProblem, type Finding, type Report } from "./problem.ts";
 import { personOf, personShape } from "./person.ts";
@@ -27,10 +28,16 @@ export interface ConfigInputs {
   readonly readFile: (path: string) => Promise<string>;
 }
 
-/** A configuration, or everything that is wrong with it. `texts` holds the files that were read, for showing problems in place. */
+/**
+ * A configuration, or everything that is wrong with it. `withoutPolicy` is there when nothing but the policy is wrong: the rest, whose `policyRaw` is undefined, for who
+ * has a policy to go on with. `texts` holds the files that were read, for showing problems in place. */
 export type LoadedConfig =
   | { readonly config: Config; readonly texts: Readonly<Record<string, string>> }
-  | { readonly problems: readonly ConfigProblem[]; readonly texts: Readonly<Record<string, string>> };
+  | {
+      readonly problems: readonly ConfigProblem[];
+      readonly withoutPolicy: Config | undefined;
+      readonly texts: Readonly<Record<string, string>>;
+    };
 
 const name = { what: "name", pattern: "^[A-Za-z][A-Za-z0-9_-]{0,63}$" };
 const roleName = text({ charsMax: 100 });
@@ -73,23 +80,6 @@ const sourceShape: typeof sourceMembers = {
     const given = plainObject(raw) ?? { http: {} };
     if (!Object.hasOwn(given, "http") && !Object.hasOwn(given, "mcp")) report.add("`http` or `mcp` is missing", "add `http:` or `mcp:`");
     return sourceMembers.read(raw, report);
-  },
-};
-const limitsShape: Shape<JsonObject> = {
-  schema: {
-    type: "object",
-    properties: Object.fromEntries(
-      Object.entries(limitTable as Record<string, LimitRow>).map(([key, row]) => [
-        key,
-        { type: "integer", minimum: 1, default: row.value, description: `${row.about} (${row.unit})` },
-      ]),
-    ),
-    additionalProperties: false,
-  },
-  read: (raw, report) => {
-    const found = plainObject(raw);
-    if (found === undefined) report.add("expected an object from limits to whole numbers");
-    return found as JsonObject | undefined;
   },
 };
 const policyShape: Shape<unknown> = {
@@ -172,10 +162,10 @@ type Settings = Read<ReturnType<typeof configShape>>;
 export async function loadConfig(source: ConfigSource, inputs: ConfigInputs): Promise<LoadedConfig> {
   const texts: Record<string, string> = {};
   const content = "text" in source ? source.text : await readOr(source.path, inputs);
-  if (typeof content !== "string") return { problems: [content], texts };
+  if (typeof content !== "string") return { problems: [content], withoutPolicy: undefined, texts };
   texts[source.path] = content;
   const yaml = readYaml(source.path, content, defaultLimits);
-  if ("problems" in yaml) return { problems: yaml.problems, texts };
+  if ("problems" in yaml) return { problems: yaml.problems, withoutPolicy: undefined, texts };
 
   const findings: Finding[] = [];
   const report = reportInto(findings);
@@ -189,8 +179,13 @@ export async function loadConfig(source: ConfigSource, inputs: ConfigInputs): Pr
       : await readPolicy(settings.policy, { report, resolvePath, inputs, texts, problems, path: source.path });
   const config = settings === undefined || policy === undefined ? undefined : assemble(settings, { ...policy, report, resolvePath });
   problems.push(...findings.map((finding) => placed(yaml, finding, inputs.environment)));
-  if (problems.length > 0 || config === undefined) return { problems: inOrder(problems).slice(0, defaultLimits.configProblemsMax), texts };
-  return { config, texts };
+  if (problems.length === 0 && config !== undefined) return { config, texts };
+  const isPolicyAlone = findings.every((finding) => /^\/policy(\/|$)/.test(finding.path));
+  return {
+    problems: inOrder(problems).slice(0, defaultLimits.configProblemsMax),
+    withoutPolicy: config !== undefined && isPolicyAlone ? { ...config, policyRaw: undefined } : undefined,
+    texts,
+  };
 }
 
 async function readOr(path: string, inputs: ConfigInputs): Promise<string | ConfigProblem> {
@@ -333,20 +328,6 @@ function assemble(settings: Settings, parts: AssemblyParts): Config | undefined 
       file === undefined ? [] : [{ kind: "file" as const, path: resolvePath(file) }],
     ),
   };
-}
-
-function readLimits(raw: JsonObject | undefined, report: Report): Limits {
-  for (const [key, value] of Object.entries(raw ?? {})) {
-    if (!Object.hasOwn(limitTable, key))
-      report
-        .at(key)
-        .addAtName(
-          `no limit is named \`${key.slice(0, 60)}\`${nearestHint(key, Object.keys(limitTable))}`,
-          "the table is in docs/limits.md",
-        );
-    else if (resolveLimits({ [key]: value }).problems.length > 0) report.at(key).add("expected a whole number of at least 1");
-  }
-  return resolveLimits(raw ?? {}).limits;
 }
 
 function readCredentials(given: readonly (readonly [string, Read<typeof credentialShape>])[], report: Report): readonly CredentialConfig[] {

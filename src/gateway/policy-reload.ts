@@ -58,7 +58,8 @@ class Reloader implements PolicyReload {
   /** One reading at a time, in order. */
   #working: Promise<void> = Promise.resolve();
   #seen: string | undefined;
-  #applied: string;
+  /** Undefined while there is none that could be read. */
+  #applied: string | undefined;
   #credentials: string;
   #isClosed = false;
 

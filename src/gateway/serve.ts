@@ -43,6 +43,8 @@ export interface ServeOptions {
   readonly random?: Random;
   /** Version of the program, for the API document. */
   readonly version: string;
+  /** The policy of the configuration is broken: the one in force in the store is gone on with. Default false. */
+  readonly keepsPolicy?: boolean;
 }
 
 /** A gateway that is up. */
@@ -79,7 +81,15 @@ export async function serveConfig(config: Config, options: ServeOptions): Promis
   const keys = await resolveApiKeys(config, { environment, clock, logger });
   const keyring = config.keys === undefined ? memoryKeyring(random) : await openKeyFile({ path: config.keys, clock, random });
   const fromConfig = await optionsFromConfig(config, clock, environment);
-  const box = await createSignalbox({ ...fromConfig, keys: keyring, environment, clock, random, onTrouble: troubleLog(logger) });
+  const box = await createSignalbox({
+    ...fromConfig,
+    keepsPolicy: options.keepsPolicy ?? false,
+    keys: keyring,
+    environment,
+    clock,
+    random,
+    onTrouble: troubleLog(logger),
+  });
   const verifier = verifierOf(config, box, keyring);
   const ids = createIdSource(clock, random);
   const stateKey = stateKeyOf(keyring);

@@ -130,8 +130,11 @@ test(verifies("OPS-02", "a policy and its budget hold at all gateways within a s
 
   // A gateway that starts again goes on with it, also when the policy in its file is broken by now.
   await all.slots[3]?.process?.end();
+  await all.configure("{ roles: 7 }");
   await all.slots[3]?.start();
   expect((await all.ask(at(3), "operator", "/v1/policy")).body).toEqual(activated.body);
+  expect(all.slots[3]?.process?.said()).toContain("policy-kept");
+  await all.configure(JSON.stringify(policy));
   await all.ask(at(3), "operator", "/v1/policy/activate", { policy });
   await pause(toldMs);
 });
