@@ -43,13 +43,21 @@ export function boxSession(runtime: Runtime, live: LiveSession & { readonly sess
 
 const noListener: Listener = Object.freeze({});
 
+/** Texts of a turn, each with the limit of its length. */
+const textsOfTurn = [
+  ["said", "saidCharsMax"],
+  ["reasoning", "reasoningCharsMax"],
+  ["id", "callIdCharsMax"],
+  ["model", "callIdCharsMax"],
+  ["traceId", "callIdCharsMax"],
+] as const;
+
 function turnFacts(options: TurnOptions | undefined, limits: Limits): TurnFacts {
   if (options === undefined) return noTurn;
   const { id, said, reasoning, model, traceId, offered } = options;
-  const { saidCharsMax, reasoningCharsMax, callIdCharsMax } = limits;
-  const charsMax = { said: saidCharsMax, reasoning: reasoningCharsMax, id: callIdCharsMax, model: callIdCharsMax, traceId: callIdCharsMax };
-  for (const [name, max] of Object.entries(charsMax) as [keyof typeof charsMax, number][]) {
+  for (const [name, limit] of textsOfTurn) {
     const text: unknown = options[name];
+    const max = limits[limit];
     if (text !== undefined && (typeof text !== "string" || text.length > max))
       throw toolCallError("REQUEST_INVALID", `\`${name}\` of a turn must be text of at most ${max} characters`);
   }

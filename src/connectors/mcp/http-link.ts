@@ -34,8 +34,9 @@ class HttpLink implements Link {
   readonly kind = "http";
   readonly gone = new Promise<void>(() => undefined);
   readonly #parts: HttpLinkParts;
-  readonly #url: URL;
-  readonly #egress: EgressPolicy;
+  readonly #path: string;
+  /** Why the address may not be asked. Address and rules are those of the whole link; which host it leads to is judged at each connection. */
+  readonly #refusal: string | undefined;
   readonly #pool: Pool;
   #era: Era | undefined;
   #sessionId: string | undefined;
@@ -45,14 +46,16 @@ class HttpLink implements Link {
   constructor(parts: HttpLinkParts) {
     const { reach, limits, lookup } = parts;
     this.#parts = parts;
-    this.#url = new URL(reach.url);
-    this.#egress = {
-      hosts: [bareHost(this.#url.hostname)],
+    const url = new URL(reach.url);
+    const egress: EgressPolicy = {
+      hosts: [bareHost(url.hostname)],
       allowPrivate: (reach.allowPrivate ?? []).map((allowed) => allowed.toLowerCase()),
     };
-    this.#pool = new Pool(this.#url.origin, {
+    this.#path = url.pathname + url.search;
+    this.#refusal = refuseUrl(url, egress);
+    this.#pool = new Pool(url.origin, {
       connections: limits.connectionsPerOriginMax,
-      connect: createGuardedConnector({ allow: this.#egress, limits, lookup }),
+      connect: createGuardedConnector({ allow: egress, limits, lookup }),
       pipelining: 1,
       maxHeaderSize: limits.headerBytesMax,
     });
@@ -98,7 +101,7 @@ class HttpLink implements Link {
   }
 
   async #post(body: JsonObject, request: LinkRequest, id: number | undefined): Promise<JsonObject> {
-    const refusal = refuseUrl(this.#url, this.#egress);
+    const refusal = this.#refusal;
     if (refusal !== undefined) throw new LinkFailure({ kind: "refused", message: `the server may not be asked: ${refusal}` });
     const headers = await this.#headers(request);
     if (request.signal.aborted) throw new LinkFailure({ kind: "aborted", message: "given up before it was sent" });
@@ -114,9 +117,9 @@ class HttpLink implements Link {
       );
       this.#pool.dispatch(
         {
-          path: this.#url.pathname + this.#url.search,
+          path: this.#path,
           method: "POST",
-          headers: { ...headers },
+          headers,
           body: JSON.stringify(body),
           // The attempt's own time ends the wait; these only end what nobody waits for any more.
           headersTimeout: 600_000,
@@ -128,7 +131,7 @@ class HttpLink implements Link {
     return this.#read(answer, id, clock.now());
   }
 
-  async #headers(request: LinkRequest): Promise<Readonly<Record<string, string>>> {
+  async #headers(request: LinkRequest): Promise<Record<string, string>> {
     const headers: Record<string, string> = {
       ...request.headers,
       "content-type": "application/json",
