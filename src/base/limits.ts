@@ -57,6 +57,11 @@ export const limitTable = {
   // People.
   approvalExpiryMs: { value: 86_400_000, unit: "ms", about: "an approval nobody answered expires" },
   approvalGrantMs: { value: 600_000, unit: "ms", about: "a given approval must be used within" },
+  noticesAtOnceMax: { value: 16, unit: "notices", about: "notices to people outside that are delivered at once" },
+  noticeTimeoutMs: { value: 10_000, unit: "ms", about: "one attempt to deliver a notice" },
+  noticeAttemptsMax: { value: 12, unit: "attempts", about: "to deliver a notice, before it is kept as dead" },
+  noticeRetryBaseMs: { value: 2_000, unit: "ms", about: "backoff before a notice is tried again the first time is up to this" },
+  noticeRetryCapMs: { value: 3_600_000, unit: "ms", about: "no backoff before a notice is tried again is longer" },
   answerReasonCharsMax: { value: 1_000, unit: "characters", about: "a person's reason for an answer, shown to the model with a no" },
   cardSaidCharsMax: { value: 600, unit: "characters", about: "the user's words on the card of an approval" },
   cardArgumentsMax: { value: 50, unit: "arguments", about: "single values on the card of an approval, the most consequential first" },

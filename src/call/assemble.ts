@@ -30,6 +30,7 @@ import { safely, tell } from "./observers.ts";
 import { notingStore, openState } from "./open-state.ts";
 import type { SignalboxOptions, Trouble } from "./options.ts";
 import { createDecisionPoints } from "./decision-points.ts";
+import { createNoticeDesk, type NoticeParts } from "./notices.ts";
 import { runCall } from "./pipeline.ts";
 import { keepPolicy, policyInForce, startPolicy } from "./policy-in-force.ts";
 import { startPulse, type Pulse } from "./pulse.ts";
@@ -115,6 +116,7 @@ export async function assemble(options: SignalboxOptions): Promise<Assembly> {
     await carrier.drain(limits.drainMs);
     await toolSources.close();
     await runtime.decisionPoints.close();
+    await runtime.notices.close();
     await Promise.allSettled(runtime.registry.listVersions(() => true).map(async ({ connector }) => await connector.close?.()));
     await checkpointer.close();
     await runtime.store.close();
@@ -155,10 +157,11 @@ async function createRuntime(
   const hidden = privacy(ground);
   const reportFault: Runtime["reportFault"] = (where, cause) =>
     trouble({ kind: "fault", where, note: cause instanceof Error ? cause.message : "unexpected", cause });
+  const ids = createIdSource(clock, random);
   const runtime: Runtime = {
     clock,
     random,
-    ids: createIdSource(clock, random),
+    ids,
     limits,
     isReadOnly: options.readOnly === true,
     store,
@@ -181,6 +184,7 @@ async function createRuntime(
     validateArguments: createArgumentValidator(limits),
     checkResult: createResultCheck(limits),
     ...hidden,
+    ...peopleTold(ground, { random, ids, store, secret: hidden.secret, reportFault }),
     decisionPoints: createDecisionPoints(options.decisionPoints ?? [], { clock, limits, secret: hidden.secret, reportFault }),
     toolRates: rates,
     takeToolRate: (call) => takeToolRate(rates, call, clock.monotonic()),
@@ -242,6 +246,26 @@ function takeToolRate(rates: ReturnType<typeof createToolRates>, call: CallState
   const tool = call.registered?.tool;
   if (tool?.ratePerMinute === undefined) return 0;
   return rates.take({ tenant: call.session.principal.tenant, tool: tool.name, perMinute: tool.ratePerMinute, nowMonotonicMs });
+}
+
+/** How people outside hear of what waits for them and of what ran. */
+function peopleTold(
+  { options, clock, limits, trouble }: Ground,
+  parts: Pick<NoticeParts, "random" | "ids" | "store" | "secret" | "reportFault">,
+): Pick<Runtime, "notices" | "tellAsked"> {
+  const onDead: NoticeParts["onDead"] = ({ notice, attempts, problem }) =>
+    trouble({ kind: "notice", where: notice.type, note: `\`${notice.id}\` was not delivered in ${attempts} attempts: ${problem}` });
+  return {
+    notices: createNoticeDesk({ ...parts, clock, limits, port: options.notify, onDead }),
+    tellAsked(approval) {
+      try {
+        options.onApprovalAsked?.(approval);
+      } catch (cause) {
+        // A listener that throws changes nothing for the call.
+        parts.reportFault("notices", cause);
+      }
+    },
+  };
 }
 
 /** Secrets in and out: references are resolved late, and whatever was resolved is redacted from everything that leaves. */

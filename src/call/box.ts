@@ -10,6 +10,7 @@ import type { StreamForm } from "../codec/stream.ts";
 import type { AuditView } from "../ledger/audit-view.ts";
 import type { TrailItem } from "../ledger/trail.ts";
 import type { Store } from "../store/store.ts";
+import type { DeadNotice } from "./notices.ts";
 import type { HealthReport } from "./tool-health.ts";
 import type { ReadOnlyChange, ReadOnlyState } from "./read-only.ts";
 import type { SimulationItem } from "./simulate.ts";
@@ -46,6 +47,9 @@ export interface Signalbox {
       credential: Credential,
     ): Promise<{ readonly approval: Approval; readonly answer: Answer | undefined }>;
   };
+
+  /** Notices to people outside that could not be delivered for good. */
+  deadNotices(tenant: string, limit: number): Promise<readonly DeadNotice[]>;
 
   /** Every registered tool version. */
   tools(): readonly Tool[];

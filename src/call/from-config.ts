@@ -9,6 +9,7 @@ import type { PointConfig } from "../config/decision-point.ts";
 import { cedarDecisionPoint } from "../connectors/cedar-point.ts";
 import { httpDecisionPoint } from "../connectors/http-point.ts";
 import { httpConnector } from "../connectors/http.ts";
+import { webhook } from "../connectors/webhook.ts";
 import { mcpSource } from "../connectors/mcp/source.ts";
 import type { DecisionPoint } from "../domain/decision-point.ts";
 import type { RegisteredTool } from "../domain/tool.ts";
@@ -33,6 +34,7 @@ export async function optionsFromConfig(
     limits: changedLimits(config.limits),
     readOnly: config.readOnly,
     anchors: config.anchors,
+    ...(config.notify !== undefined && { notify: webhook(config.notify, config.limits) }),
     ...(config.keys !== undefined && { keys: config.keys }),
     ...(config.sharedLimits !== undefined && { sharedLimits: config.sharedLimits }),
   };

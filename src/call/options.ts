@@ -1,7 +1,9 @@
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
+import type { Approval } from "../domain/approval.ts";
 import type { DecisionPoint } from "../domain/decision-point.ts";
 import type { FlowMode } from "../domain/flow.ts";
+import type { NoticePort } from "../domain/notice.ts";
 import type { ToolSource } from "../domain/tool-source.ts";
 import type { RegisteredTool, Tier } from "../domain/tool.ts";
 import type { Anchor } from "../ledger/anchor.ts";
@@ -57,6 +59,10 @@ export interface SignalboxOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Told of faults of ours and of handlers that hold the event loop; never of arguments, results or secrets. Default: nobody. */
   readonly onTrouble?: (trouble: Trouble) => void;
+  /** Where people hear of calls that wait for them, and of calls that ran and whose owner is told; such as `webhook(…)`. Default: nowhere. */
+  readonly notify?: NoticePort;
+  /** Told of every call that waits for a person, once that is recorded. Default: nobody. */
+  readonly onApprovalAsked?: (approval: Approval) => void;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -89,8 +95,8 @@ export interface SourceOptions {
 
 /** Something an operator should know. */
 export interface Trouble {
-  /** `fault`: ours; `handler`: a tool's code misbehaves; `ledger`: anchoring lags; `source`: a source is down, or its tools wait for review. */
-  readonly kind: "fault" | "handler" | "ledger" | "source";
+  /** `fault`: ours; `handler`: a tool's code misbehaves; `ledger`: anchoring lags; `source`: a source is down, or its tools wait for review; `notice`: one could not be delivered. */
+  readonly kind: "fault" | "handler" | "ledger" | "source" | "notice";
   readonly where: string;
   readonly note: string;
   readonly cause?: unknown;

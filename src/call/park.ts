@@ -28,7 +28,7 @@ export async function park(state: CallState, decision: Decision): Promise<Ending
     expiresAtMs: approval.expiresAtMs,
   });
   const voided = voidEarlier(state);
-  const operations = [...parkOperations(state, approval, values.sealed), ...voided.operations];
+  const operations = [...parkOperations(state, approval, values.sealed), ...voided.operations, ...runtime.notices.asked(approval)];
   let result: CommitResult;
   try {
     result = await runtime.store.commit({ operations, entries: [entry, ...voided.entries] });
@@ -41,6 +41,8 @@ export async function park(state: CallState, decision: Decision): Promise<Ending
   }
   if (result.kind === "committed") {
     runtime.observe(state, "approve", "suspend", approval.summary);
+    runtime.tellAsked(approval);
+    runtime.notices.nudge();
     return { kind: "stop", outcome: pendingApproval(approval) };
   }
   if (result.reason === "counter")

@@ -18,6 +18,7 @@ import type { Resilience } from "../resilience/resilience.ts";
 import type { Validation } from "../schema/validate.ts";
 import type { Operation, RowKey, Store } from "../store/store.ts";
 import type { DecisionPoints } from "./decision-points.ts";
+import type { NoticeDesk } from "./notices.ts";
 import type { FlowDesk } from "./flow-desk.ts";
 import type { CallState, Purpose } from "./stage.ts";
 
@@ -77,6 +78,9 @@ export interface Runtime {
   readonly cache: ReadCache;
   policy: ActivePolicy;
   readonly decisionPoints: DecisionPoints;
+  readonly notices: NoticeDesk;
+  /** A call waits for a person, and that is recorded. */
+  tellAsked(approval: Approval): void;
   /** What sessions know of where values come from. */
   readonly flow: FlowDesk;
   /** Calls of this process that have passed the gate or are on their way, by call id. */

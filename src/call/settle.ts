@@ -2,7 +2,7 @@ import { assert } from "../base/assert.ts";
 import { settleSessionBudget } from "../budget/holds.ts";
 import type { Json } from "../domain/json.ts";
 import type { Outcome } from "../domain/outcome.ts";
-import { codes, type ErrorCode } from "../errors/codes.ts";
+import { codes, type Effect, type ErrorCode } from "../errors/codes.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
 import type { Failure } from "../domain/tool.ts";
 import { isShared } from "../store/shared.ts";
@@ -44,6 +44,7 @@ function settleNow(state: CallState, outcome: Ended): Verdict | Promise<Verdict>
 }
 
 function recorded(state: CallState, outcome: Ended): Verdict {
+  if (state.decision?.notify === true) state.runtime.notices.nudge();
   if (state.caching !== undefined) keepResult(state, outcome);
   return { kind: "stop", outcome };
 }
@@ -195,9 +196,15 @@ function settleOperations(state: CallState, outcome: Ended): readonly Operation[
   // A recovered call may have been parked before its process died.
   if (state.approval !== undefined || state.isRecovered)
     operations.push({ op: "delete", key: { space: "parked", tenant, key: state.callId } });
+  if (isToldOf(state, effect)) operations.push(...runtime.notices.ran(state));
   if (state.handle !== undefined) operations.push(handlePut(state, state.handle.id, nowMs));
   operations.push(...letterOperations(state, outcome));
   return operations;
+}
+
+/** Whether the owner hears of a call that ran without a question. */
+function isToldOf({ decision, parent, registered }: CallState, effect: Effect): boolean {
+  return decision?.notify === true && parent === undefined && effect !== "none" && registered?.tool.tier !== "read";
 }
 
 function keySettled(state: CallState, keyState: KeyState, nowMs: number): Operation {

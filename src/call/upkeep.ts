@@ -28,6 +28,8 @@ export function startUpkeep(runtime: Runtime, desk: ApprovalDesk, recovery: Reco
     const calls = await recovery.sweep({ nowMs, isStart });
     const approvals = await desk.sweep(nowMs);
     await boundLetters(runtime);
+    // Beside the sweep: who hears of it late must not keep calls from being recovered.
+    void runtime.notices.sweep(nowMs).catch((cause: unknown) => runtime.reportFault("notices", cause));
     for (const space of transientSpaces) await runtime.store.purge({ space, untilMs: nowMs, limit: purgeRowsMax });
     return { resumed: calls.resumed + approvals.resumed, reconciled: calls.reconciled, unknown: calls.unknown, expired: approvals.expired };
   }

@@ -1,6 +1,7 @@
 import type { PointConfig } from "./decision-point.ts";
 import type { Limits } from "../base/limits.ts";
 import type { HttpOptions } from "../connectors/http-options.ts";
+import type { WebhookOptions } from "../connectors/webhook.ts";
 import type { McpOptions } from "../connectors/mcp/options.ts";
 import type { FlowMode } from "../domain/flow.ts";
 import type { Credential } from "../domain/principal.ts";
@@ -113,6 +114,8 @@ export interface Config {
   readonly policyRaw: unknown;
   /** How strictly calls are judged by where their arguments came from. */
   readonly flowMode: FlowMode;
+  /** Where notices are posted; undefined for nowhere. */
+  readonly notify: WebhookOptions | undefined;
   readonly limits: Limits;
   /** Nothing but reads is let through. */
   readonly readOnly: boolean;

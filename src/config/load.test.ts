@@ -106,6 +106,14 @@ describe("loading the configuration", () => {
     expect(loaded.config.policy.rules[0]).toMatchObject({ id: "small-refunds", effect: "allow", waives: "tier" });
   });
 
+  test("reads where notices are posted, and refuses an address that may not be asked", async () => {
+    const of = (url: string): string => `version: 1\nstore: memory\nnotify: { url: '${url}', secret: secret://env/KEY }\n`;
+    const loaded = await load(of("https://hooks.example/in"));
+    if (!("config" in loaded)) throw new Error("not loaded");
+    expect(loaded.config.notify).toEqual({ url: "https://hooks.example/in", secret: "secret://env/KEY" });
+    expect(places(await load(of("http://hooks.example/in")))).toEqual([expect.stringContaining("this address cannot be asked")]);
+  });
+
   test("reads the person behind a credential that approves, and refuses one behind any other", async () => {
     const of = (rest: string): string =>
       `version: 1\nstore: memory\ncredentials:\n  eve: { secret: secret://env/A, tenant: acme, ${rest} }\n`;
@@ -145,7 +153,7 @@ policy:
     expect(places(loaded)).toMatchInlineSnapshot(`
       [
         "2:8 this is not the address of a PostgreSQL database | write \`postgres://user@host:5432/database\`",
-        "3:1 unknown member \`listn\` (nearest: \`listen\`) | known here: \`version\`, \`store\`, \`sharedLimits\`, \`listen\`, \`hosts\`, \`keys\`, \`credentials\`, \`sources\`, \`decisionPoints\`, \`upstreams\`, \`mcp\`, \`tools\`, \`policy\`, \`flow\`, \`limits\`, \`readOnly\`, \`anchors\`",
+        "3:1 unknown member \`listn\` (nearest: \`listen\`) | known here: \`version\`, \`store\`, \`sharedLimits\`, \`listen\`, \`hosts\`, \`keys\`, \`credentials\`, \`sources\`, \`notify\`, \`decisionPoints\`, \`upstreams\`, \`mcp\`, \`tools\`, \`policy\`, \`flow\`, \`limits\`, \`readOnly\`, \`anchors\`",
         "5:20 a secret stands here by value | write \`secret://env/NAME\` or \`secret://file/path\`; the file itself holds no secret",
         "5:71 a credential that calls may not approve | make a second credential with \`approves:\` for the person who answers",
         "6:3 this credential may do nothing | give it \`actsFor: [role]\`, \`approves: [group]\` or \`administers: true\`",

@@ -13,6 +13,7 @@ import { httpSource, httpTools } from "./http-source.ts";
 import { limitsShape, readLimits } from "./limits.ts";
 import { mcpShape, mcpSourceShape, readMcpSource, readMcpUsers } from "./mcp-source.ts";
 import { reportInto, type ConfigProblem, type Finding, type Report } from "./problem.ts";
+import { notifyShape, readNotify } from "./notify.ts";
 import { personOf, personShape } from "./person.ts";
 import { protectionShape } from "./protection.ts";
 import { about, list, mapOf, object, optional, required, text, truth, word, type Read, type Shape } from "./shape.ts";
@@ -120,6 +121,7 @@ function configShape(resolvePath: (path: string) => string) {
       keys: optional(path("Key file of the installation, made if absent. Default: the path of the sqlite store with `.keys` added.")),
       credentials: optional(mapOf(credentialShape, name)),
       sources: optional(mapOf(sourceShape, name)),
+      notify: optional(notifyShape),
       decisionPoints: optional(
         about("What decides besides the policy, outside of it. Each can only deny; unreachable denies.", mapOf(decisionPointShape, name)),
       ),
@@ -314,6 +316,7 @@ function assemble(settings: Settings, parts: AssemblyParts): Config | undefined 
         : resolvePath(settings.keys),
     credentials,
     sources,
+    notify: readNotify(settings.notify, report.at("notify")),
     decisionPoints: readDecisionPoints(settings.decisionPoints ?? [], { report: report.at("decisionPoints"), resolvePath }),
     upstreams: readUpstreams(settings, report.at("upstreams")),
     mcpSources,

@@ -12,6 +12,7 @@ import { createSignalbox } from "../call/signalbox.ts";
 import type { Config, CredentialConfig } from "../config/document.ts";
 import { loadConfig, type LoadedConfig } from "../config/load.ts";
 import type { JsonObject } from "../domain/json.ts";
+import type { Approval } from "../domain/approval.ts";
 import type { Credential } from "../domain/principal.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { readAnchorFile } from "../ledger/anchor.ts";
@@ -89,6 +90,7 @@ export async function serveConfig(config: Config, options: ServeOptions): Promis
     clock,
     random,
     onTrouble: troubleLog(logger),
+    onApprovalAsked: askedLog(logger),
   });
   const verifier = verifierOf(config, box, keyring);
   const ids = createIdSource(clock, random);
@@ -197,6 +199,11 @@ export async function anchoredCheckpoints(config: Config): Promise<readonly Chec
   return lists.flat().toSorted((left, right) => left.number - right.number);
 }
 
+/** One line for each call that waits for a person; what it would do stands in the approval. */
+function askedLog(logger: Logger): (approval: Approval) => void {
+  return ({ id, callId, tool, gate }) => logger.log({ level: "info", event: "approval-asked", approval: id, call: callId, tool, gate });
+}
+
 function troubleLog(
   logger: Logger,
 ): (trouble: { readonly kind: string; readonly where: string; readonly note: string; readonly cause?: unknown }) => void {
@@ -206,7 +213,7 @@ function troubleLog(
       event: `${kind}-noticed`,
       where,
       // What is said of a source is ours, and tells what to do.
-      ...(kind === "source" && { note }),
+      ...((kind === "source" || kind === "notice") && { note }),
       ...(cause !== undefined && causeFacts(cause)),
     });
   };

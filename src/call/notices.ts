@@ -1,0 +1,178 @@
+/**
+ * Notices to people outside. A notice is written in the transaction of what it tells of, so none is lost and none is invented; it is delivered afterwards,
+ * at least once, with back-off, by whichever process finds it due. What cannot be delivered is kept as dead, and said.
+ */
+import type { Approval } from "../domain/approval.ts";
+import type { Json, JsonObject } from "../domain/json.ts";
+import type { Delivery, Notice, NoticePort } from "../domain/notice.ts";
+import type { Operation, Row } from "../store/store.ts";
+import { backoffMs } from "../resilience/backoff.ts";
+import type { Runtime } from "./runtime.ts";
+import type { CallState } from "./stage.ts";
+
+/** What stands in the store until a notice is delivered. */
+interface Outgoing {
+  readonly notice: Notice;
+  readonly attempts: number;
+}
+
+/** A notice that could not be delivered for good. */
+export interface DeadNotice {
+  readonly notice: Notice;
+  readonly attempts: number;
+  readonly problem: string;
+}
+
+/** What sends notices of one box. */
+export interface NoticeDesk {
+  readonly isOn: boolean;
+  /** The operations that leave a notice behind; none where nobody listens. */
+  asked(approval: Approval): readonly Operation[];
+  ran(state: CallState): readonly Operation[];
+  /** Soon, without anybody waiting for it. */
+  nudge(): void;
+  /** Delivers what is due. */
+  sweep(nowMs: number): Promise<void>;
+  dead(tenant: string, limit: number): Promise<readonly DeadNotice[]>;
+  close(): Promise<void>;
+}
+
+/** What the desk needs. */
+export type NoticeParts = Pick<Runtime, "clock" | "random" | "limits" | "ids" | "store" | "secret" | "reportFault"> & {
+  readonly port: NoticePort | undefined;
+  /** Told of a notice that is dead. */
+  readonly onDead: (dead: DeadNotice) => void;
+};
+
+/** Makes it. */
+export function createNoticeDesk(parts: NoticeParts): NoticeDesk {
+  return new Desk(parts);
+}
+
+class Desk implements NoticeDesk {
+  readonly isOn: boolean;
+  readonly #parts: NoticeParts;
+  readonly #stopped = new AbortController();
+  #sweeping: Promise<void> | undefined;
+  #isNudged = false;
+
+  constructor(parts: NoticeParts) {
+    this.#parts = parts;
+    this.isOn = parts.port !== undefined;
+  }
+
+  asked(approval: Approval): readonly Operation[] {
+    const { id, callId, sessionId, principal, tool, version, gate, approvers, quorum, summary, reasons, expiresAtMs } = approval;
+    const rules = reasons.filter(({ effect }) => effect === "ask").map(({ rule }) => rule);
+    const data = {
+      approvalId: id,
+      callId,
+      sessionId,
+      user: principal.user,
+      tool,
+      version,
+      gate,
+      approvers,
+      quorum,
+      summary,
+      rules,
+      expiresAtMs,
+    };
+    return this.#put("approval.asked", approval.tenant, data);
+  }
+
+  ran({ session, callId, registered, decision }: CallState): readonly Operation[] {
+    const { name, version, owner, tier } = (registered as NonNullable<typeof registered>).tool;
+    const rules = (decision?.reasons ?? []).map(({ rule }) => rule);
+    const { user, tenant } = session.principal;
+    return this.#put("call.ran", tenant, { callId, sessionId: session.id, user, tool: name, version, tier, owner: owner ?? null, rules });
+  }
+
+  #put(type: Notice["type"], tenant: string, data: JsonObject): readonly Operation[] {
+    if (!this.isOn) return [];
+    const { clock, ids } = this.#parts;
+    const atMs = clock.now();
+    const notice: Notice = { id: ids.next("ntc"), type, tenant, atMs, data };
+    const body: Outgoing = { notice, attempts: 0 };
+    return [{ op: "put", key: { space: "notice", tenant, key: notice.id }, body: body as unknown as Json, expect: "absent", dueMs: atMs }];
+  }
+
+  nudge(): void {
+    if (!this.isOn || this.#isNudged) return;
+    this.#isNudged = true;
+    this.#parts.clock.after(0, () => {
+      this.#isNudged = false;
+      this.sweep(this.#parts.clock.now()).catch((cause: unknown) => this.#parts.reportFault("notices", cause));
+    });
+  }
+
+  sweep(nowMs: number): Promise<void> {
+    if (!this.isOn || this.#stopped.signal.aborted) return Promise.resolve();
+    this.#sweeping ??= this.#deliverDue(nowMs).finally(() => (this.#sweeping = undefined));
+    return this.#sweeping;
+  }
+
+  async #deliverDue(nowMs: number): Promise<void> {
+    const rows = await this.#parts.store.due({ space: "notice", untilMs: nowMs, limit: this.#parts.limits.noticesAtOnceMax });
+    await Promise.all(rows.map((row) => this.#deliver(row)));
+  }
+
+  async #deliver(row: Row): Promise<void> {
+    const { clock, limits, store } = this.#parts;
+    const { notice, attempts } = row.body as unknown as Outgoing;
+    // Claimed for as long as an attempt may take: another process, or this one after a crash, takes it up only then.
+    const claimed = { notice, attempts: attempts + 1 };
+    const taken = await store.commit({
+      operations: [
+        { op: "put", key: row, body: claimed as unknown as Json, expect: row.version, dueMs: clock.now() + 2 * limits.noticeTimeoutMs },
+      ],
+      entries: [],
+    });
+    if (taken.kind === "refused") return;
+    const delivery = await this.#attempt(notice);
+    await store.commit({ operations: this.#after(row, claimed, delivery), entries: [] });
+  }
+
+  async #attempt(notice: Notice): Promise<Delivery> {
+    const { clock, limits, port, secret } = this.#parts;
+    const timeout = new AbortController();
+    const timer = clock.after(limits.noticeTimeoutMs, () => timeout.abort());
+    try {
+      const signal = AbortSignal.any([timeout.signal, this.#stopped.signal]);
+      return await (port as NoticePort).deliver(notice, { signal, nowMs: clock.now(), secret });
+    } catch {
+      // Whatever a port throws may name secrets; what it says of itself is enough.
+      return { kind: "failed", isFinal: false, problem: "the attempt broke" };
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  #after(row: Row, { notice, attempts }: Outgoing, delivery: Delivery): readonly Operation[] {
+    const { clock, random, limits, onDead } = this.#parts;
+    const version = row.version + 1;
+    if (delivery.kind === "delivered") return [{ op: "delete", key: row, expect: version }];
+    if (!delivery.isFinal && attempts < limits.noticeAttemptsMax) {
+      const waitMs = backoffMs({ retryNumber: attempts, baseMs: limits.noticeRetryBaseMs, capMs: limits.noticeRetryCapMs, random });
+      const dueMs = clock.now() + limits.retryBaseMs + waitMs;
+      return [{ op: "put", key: row, body: { notice, attempts } as unknown as Json, expect: version, dueMs }];
+    }
+    const dead: DeadNotice = { notice, attempts, problem: delivery.problem };
+    onDead(dead);
+    return [
+      { op: "delete", key: row, expect: version },
+      { op: "put", key: { ...row, space: "notice-dead" }, body: dead as unknown as Json },
+    ];
+  }
+
+  async dead(tenant: string, limit: number): Promise<readonly DeadNotice[]> {
+    const rows = await this.#parts.store.scan({ space: "notice-dead", tenant, limit });
+    return rows.map(({ body }) => body as unknown as DeadNotice);
+  }
+
+  async close(): Promise<void> {
+    this.#stopped.abort();
+    await this.#sweeping?.catch(() => undefined);
+    await this.#parts.port?.close?.();
+  }
+}
