@@ -133,7 +133,7 @@ test(verifies("OPS-02", "a policy and its budget hold at all gateways within a s
   await all.configure("{ roles: 7 }");
   await all.slots[3]?.start();
   expect((await all.ask(at(3), "operator", "/v1/policy")).body).toEqual(activated.body);
-  expect(all.slots[3]?.process?.said()).toContain("policy-kept");
+  await expect.poll(() => all.slots[3]?.process?.said()).toContain("policy-kept");
   await all.configure(JSON.stringify(policy));
   await all.ask(at(3), "operator", "/v1/policy/activate", { policy });
   await pause(toldMs);
