@@ -89,6 +89,8 @@ export const dataHash = sha256Hex(canonicalJson([argumentsText(1), result, rules
   16,
 );
 
+const issued = { integrity: "trusted" } as const;
+
 /** The called tool, of a tier; `run` says what answers. */
 export function standardTool(tier: Tier, run: () => unknown = () => result): RegisteredTool {
   return tool({
@@ -98,6 +100,17 @@ export function standardTool(tier: Tier, run: () => unknown = () => result): Reg
     description: "Refund a paid order. Not for cancelling an unpaid one.",
     input: inputSchema,
     output: outputSchema,
+    // As its owner would: what arguments mean, and that what the shop's own system issues is trusted, while what people wrote in it is not.
+    arguments: {
+      customerId: "ref",
+      orderId: "ref",
+      amount: "amount",
+      reason: "content",
+      note: "content",
+      "/items/*/sku": "ref",
+      "/tags/*": "content",
+    },
+    outputLabels: { "/status": issued, "/orderId": issued, "/lines/*/sku": issued },
     run,
   });
 }

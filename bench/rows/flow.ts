@@ -75,7 +75,7 @@ async function read(megabytes: number): Promise<Indexed> {
   const cpus: number[] = [];
   for (let index = 0; index < megabytes; index += 1) {
     const origin = { callId: `call_${index}`, sessionId: "s", tool: "mail.read", atMs: 0, isOutside: false, isNamed: false };
-    knowledge.note({ origin, value: results[index % results.length] as never, given: [], labels, chars: megabyte });
+    knowledge.note({ origin, value: results[index % results.length] as never, given: [], labels, chars: megabyte, text: undefined });
     const before = process.cpuUsage();
     let sliceFrom = before;
     await knowledge.restrictions.settle(async () => {

@@ -100,6 +100,7 @@ class Desk implements FlowDesk {
       // What an upstream says of a failure is nobody's declared output.
       labels: labelReader(isValue ? tool : { source: tool.source, outputLabels: {} }),
       chars: state.resultText?.length ?? 0,
+      text: isValue ? state.resultText : undefined,
     });
     return knowledge.restrictions.waitingChars > this.#parts.limits.flowWaitingCharsMax ? knowledge.restrictions.settle(pause) : undefined;
   }
@@ -148,6 +149,7 @@ class Desk implements FlowDesk {
         given: shortValues(callArgs),
         labels: labelReader(tool ?? { source: name, outputLabels: {} }),
         chars: JSON.stringify(value).length,
+        text: undefined,
       });
     }
   }

@@ -34,6 +34,8 @@ export interface ReadResult {
   readonly labels: LabelReader;
   /** About how many characters the value has. */
   readonly chars: number;
+  /** The value as text, where there is one: what was read once is not indexed again. */
+  readonly text: string | undefined;
 }
 
 /** Who vouches for a value. */
@@ -50,6 +52,19 @@ export interface KnowledgeBounds {
   readonly valuesMax: number;
 }
 
+/** A result that was read, to be known when it is read again. */
+interface Repeated {
+  readonly text: string;
+  readonly labels: LabelReader;
+  readonly table: ShingleIndex;
+  readonly isNamed: boolean;
+  readonly isOutside: boolean;
+}
+
+const repeatedMax = 4;
+const repeatedCharsMax = 2_048;
+/** Values of arguments that wait, of calls in a row whose results were known. They excuse and never restrict, so the oldest may be forgotten. */
+const givenWaitingMax = 256;
 const leafCharsMax = 300;
 const originsMax = 60_000;
 const sliceChars = 32_768;
@@ -71,6 +86,9 @@ export class Restrictions {
   #sinceMs: number;
   readonly #seed: number;
   readonly #waiting: { readonly chars: number; readonly index: () => Generator<void> }[] = [];
+  /** Of the last in the queue, where that has nothing but such values. */
+  #givenWaiting: string[] | undefined;
+  #givenAt = 0;
   #waitingChars = 0;
   #indexing: Promise<void> | undefined;
 
@@ -169,8 +187,27 @@ export class Restrictions {
 
   /** Queues the indexing of a result. One queue for all sessions: whichever calls next must know what any of them has read. */
   queue(chars: number, index: () => Generator<void>): void {
+    this.#givenWaiting = undefined;
     this.#waiting.push({ chars, index });
     this.#waitingChars += chars;
+  }
+
+  /** Queues values of a call's arguments, whose result brought nothing new. */
+  queueGiven(values: readonly string[]): void {
+    const waiting = this.#givenWaiting;
+    if (waiting === undefined) {
+      const all = [...values];
+      this.queue(0, () => this.#indexGiven(all));
+      this.#givenWaiting = all;
+    } else if (waiting.length < givenWaitingMax) waiting.push(...values);
+    else for (const value of values) waiting[(this.#givenAt = (this.#givenAt + 1) % givenWaitingMax)] = value;
+  }
+
+  *#indexGiven(values: readonly string[]): Generator<void> {
+    // What is asked for from now on waits anew.
+    this.#givenWaiting = undefined;
+    this.given(values);
+    yield;
   }
 
   /** Indexes what waits, in slices between which `pause` gives the event loop its turn. Undefined where nothing is left to wait for. */
@@ -215,6 +252,7 @@ export class SessionKnowledge {
   readonly #vouched = new Map<string, Vouched>();
   readonly #fields = new Map<string, Origin>();
   readonly #links = new Map<string, Origin>();
+  readonly #repeated: Repeated[] = [];
 
   constructor(restrictions: Restrictions, bounds: KnowledgeBounds) {
     this.restrictions = restrictions;
@@ -223,6 +261,10 @@ export class SessionKnowledge {
 
   /** Takes note of a result. It is indexed when a call is traced, so that sessions which only read pay almost nothing. */
   note(result: ReadResult): void {
+    if (this.#isKnown(result)) {
+      this.restrictions.queueGiven(result.given);
+      return;
+    }
     this.restrictions.queue(result.chars, () => this.#index(result));
   }
 
@@ -238,6 +280,22 @@ export class SessionKnowledge {
       if (restrictions.find(form) !== undefined && this.vouchedFor(form) === undefined && !this.words.says(form))
         restrictions.carried(form);
     }
+  }
+
+  /**
+   * Whether the very same text was read a moment ago, in the same way: agents look at a record again and again. Only as long as the table that it was
+   * indexed in is the present one.
+   */
+  #isKnown({ text, labels, origin }: ReadResult): boolean {
+    if (text === undefined || text.length > repeatedCharsMax) return false;
+    const table = this.restrictions.untrustedTable;
+    const { isNamed, isOutside } = origin;
+    const known = this.#repeated.find((each) => each.text === text);
+    if (known?.table === table && known.labels === labels && known.isNamed === isNamed && known.isOutside === isOutside) return true;
+    if (known !== undefined) this.#repeated.splice(this.#repeated.indexOf(known), 1);
+    else if (this.#repeated.length >= repeatedMax) this.#repeated.shift();
+    this.#repeated.push({ text, labels, table, isNamed, isOutside });
+    return false;
   }
 
   /** Who vouches for a value by exact equality of a whole leaf, or of an address inside trusted text. */

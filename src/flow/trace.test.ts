@@ -4,6 +4,7 @@ import type { Json, JsonObject } from "../domain/json.ts";
 import type { Tool } from "../domain/tool.ts";
 import { verifies } from "../../test/verifies.ts";
 import { completeTool, type ToolParts } from "../registry/complete.ts";
+import { foldValue } from "./fold.ts";
 import { labelReader } from "./labels.ts";
 import { Restrictions, SessionKnowledge } from "./knowledge.ts";
 import { traceCall, type FlowTrace } from "./trace.ts";
@@ -35,6 +36,20 @@ const pay = made({
   asks: ["\\bpay\\b"],
 });
 
+/** The same, in which every result was read `times` times. */
+async function again(times: number, ...read: readonly Json[]): Promise<SessionKnowledge> {
+  const knowledge = new SessionKnowledge(new Restrictions(7, bounds, 0), bounds);
+  const labels = labelReader({ source: "test", outputLabels: {} });
+  for (let count = 0; count < times; count += 1) {
+    for (const value of read) {
+      const origin = { callId: `call_${count}`, sessionId: "ses", tool: "read.it", atMs: 0, isNamed: false, isOutside: false };
+      knowledge.note({ origin, value, given: [`given-${count}`], labels, chars: 100, text: JSON.stringify(value) });
+    }
+  }
+  await knowledge.restrictions.settle(async () => undefined);
+  return knowledge;
+}
+
 /** A session in which the user said something and results were read. */
 function session(
   said: string | undefined,
@@ -54,6 +69,7 @@ function session(
       given: [],
       labels: labelReader({ source: "test", outputLabels: labels }),
       chars: JSON.stringify(value).length,
+      text: undefined,
     });
   }
   const waiting = knowledge.restrictions.settle(async () => undefined);
@@ -66,6 +82,35 @@ function judged(tool: Tool, args: JsonObject, knowledge: SessionKnowledge): Flow
 }
 
 const rules = (trace: FlowTrace): readonly string[] => [...new Set(trace.reasons.map(({ rule }) => rule))];
+
+describe("what is read again and again", () => {
+  const pages = Array.from({ length: 6 }, (_, page) => ({ page: `mallory${page}@example.com` }));
+
+  test("restricts as if it had been read once", async () => {
+    for (const times of [1, 2, 400]) {
+      const { restrictions } = await again(times, ...pages);
+      for (const { page } of pages) expect(restrictions.find(foldValue(page))).toBeDefined();
+      expect(restrictions.find("nobody@example.org")).toBeUndefined();
+    }
+  });
+
+  test("still restricts when the time before has been let go of", async () => {
+    const knowledge = await again(3, pages[0] as Json);
+    knowledge.restrictions.age(1_000, 400);
+    const labels = labelReader({ source: "test", outputLabels: {} });
+    const origin = { callId: "call", sessionId: "ses", tool: "read.it", atMs: 0, isNamed: false, isOutside: false };
+    knowledge.note({ origin, value: pages[0] as Json, given: [], labels, chars: 100, text: JSON.stringify(pages[0]) });
+    await knowledge.restrictions.settle(async () => undefined);
+    expect(knowledge.restrictions.find(foldValue(pages[0]?.page ?? ""))).toBeDefined();
+  });
+
+  test("takes note of what the calls were given, the last of them in any case", async () => {
+    const { restrictions } = await again(400, pages[0] as Json);
+    expect(restrictions.wasGivenFirst("given-0")).toBe(true);
+    expect(restrictions.wasGivenFirst("given-399")).toBe(true);
+    expect(restrictions.waitingChars).toBe(0);
+  });
+});
 
 describe("what steers a call", () => {
   test(verifies("AUTH-09", "runs where the user asked for it and named the target"), () => {
@@ -256,6 +301,7 @@ describe("properties", () => {
         given: [],
         labels: labelReader({ source: "t", outputLabels: {} }),
         chars: 10,
+        text: undefined,
       });
     note("the address is first.victim@attack.example", "call_first");
     for (let index = 0; index < 3_000; index += 1) note(`filler${index} word${index * 7}`, `call_${index}`);
