@@ -4,7 +4,8 @@
  */
 import { performance } from "node:perf_hooks";
 import { labelReader } from "../../src/flow/labels.ts";
-import { Restrictions, SessionKnowledge } from "../../src/flow/knowledge.ts";
+import { SessionKnowledge } from "../../src/flow/knowledge.ts";
+import { Restrictions } from "../../src/flow/restrictions.ts";
 import { traceCall } from "../../src/flow/trace.ts";
 import { defaultLimits } from "../../src/base/limits.ts";
 import { completeTool } from "../../src/registry/complete.ts";

@@ -8,22 +8,11 @@ import type { Label } from "../domain/label.ts";
 import { decodedOnce, embeddedJson, mayHoldCode } from "./decode-once.ts";
 import { fold, foldValue } from "./fold.ts";
 import type { LabelReader } from "./labels.ts";
-import { ShingleIndex, type Found } from "./shingles.ts";
+import { keep, sliceChars, type KnowledgeBounds, type Origin, type Restrictions } from "./restrictions.ts";
+import type { ShingleIndex } from "./shingles.ts";
 import { amountOf, dayOf } from "./spellings.ts";
 import { actionablesIn, normalUrl } from "./tokens.ts";
 import { UserWords } from "./user-words.ts";
-
-/** A call whose result was read. */
-export interface Origin {
-  readonly callId: string;
-  readonly sessionId: string;
-  readonly tool: string;
-  readonly atMs: number;
-  /** The result came from outside the tenant's own systems, such as a web page. */
-  readonly isOutside: boolean;
-  /** An argument of the call was named by the user, so that what it read is what the user pointed at. */
-  readonly isNamed: boolean;
-}
 
 /** A result that is to be known. */
 export interface ReadResult {
@@ -44,14 +33,6 @@ export interface Vouched {
   readonly origin: Origin;
 }
 
-/** Bounds of what is kept, from the limit table. */
-export interface KnowledgeBounds {
-  /** Words and pairs of words that are remembered with their origin; a power of two. */
-  readonly slotsMax: number;
-  /** Trusted values, and values of records the user named, per session. */
-  readonly valuesMax: number;
-}
-
 /** A result that was read, to be known when it is read again. */
 interface Repeated {
   readonly text: string;
@@ -63,186 +44,9 @@ interface Repeated {
 
 const repeatedMax = 4;
 const repeatedCharsMax = 2_048;
-/** Values of arguments that wait, of calls in a row whose results were known. They excuse and never restrict, so the oldest may be forgotten. */
-const givenWaitingMax = 256;
 const leafCharsMax = 300;
-const originsMax = 60_000;
-const sliceChars = 32_768;
 const depthMax = 66;
 const ibanGroups = /\b[a-z]{2}\d{2}(?: [a-z0-9]{4}){2,7}(?: [a-z0-9]{1,4})?\b/g;
-
-/** What restricts: untrusted and sensitive text that a principal has read under one credential. */
-export class Restrictions {
-  readonly #bounds: KnowledgeBounds;
-  readonly #origins: Origin[] = [];
-  readonly #givenFirst = new Map<string, true>();
-  #untrusted: ShingleIndex;
-  #sensitive: ShingleIndex | undefined;
-  #written: ShingleIndex | undefined;
-  /** What was read in the time before; it goes when the present is as old as it may get. */
-  #before:
-    | { readonly untrusted: ShingleIndex; readonly sensitive: ShingleIndex | undefined; readonly written: ShingleIndex | undefined }
-    | undefined;
-  #sinceMs: number;
-  readonly #seed: number;
-  readonly #waiting: { readonly chars: number; readonly index: () => Generator<void> }[] = [];
-  /** Of the last in the queue, where that has nothing but such values. */
-  #givenWaiting: string[] | undefined;
-  #givenAt = 0;
-  #waitingChars = 0;
-  #indexing: Promise<void> | undefined;
-
-  constructor(seed: number, bounds: KnowledgeBounds, nowMs: number) {
-    this.#seed = seed;
-    this.#bounds = bounds;
-    this.#sinceMs = nowMs;
-    this.#untrusted = new ShingleIndex({ seed, slotsMax: bounds.slotsMax });
-  }
-
-  /** Bytes of all tables. */
-  get bytes(): number {
-    const tables = [
-      this.#untrusted,
-      this.#sensitive,
-      this.#written,
-      this.#before?.untrusted,
-      this.#before?.sensitive,
-      this.#before?.written,
-    ];
-    return tables.reduce((sum, table) => sum + (table?.bytes ?? 0), 0);
-  }
-
-  /** Whether no untrusted text is remembered. */
-  get isEmpty(): boolean {
-    return this.#untrusted.isEmpty && this.#before === undefined;
-  }
-
-  /** Whether any text is remembered that only certain readers may have. */
-  get hasSensitive(): boolean {
-    return this.#sensitive !== undefined || this.#before?.sensitive !== undefined;
-  }
-
-  /** Lets go of what is older than `decayMs`, and of nothing younger. */
-  age(nowMs: number, decayMs: number): void {
-    if (nowMs - this.#sinceMs < decayMs) return;
-    const isLongAgo = nowMs - this.#sinceMs >= 2 * decayMs;
-    this.#before =
-      isLongAgo || this.#untrusted.isEmpty ? undefined : { untrusted: this.#untrusted, sensitive: this.#sensitive, written: this.#written };
-    this.#untrusted = new ShingleIndex({ seed: this.#seed, slotsMax: this.#bounds.slotsMax });
-    this.#sensitive = undefined;
-    this.#written = undefined;
-    this.#sinceMs = nowMs;
-  }
-
-  /** Where a folded phrase was read as untrusted text. */
-  find(phrase: string): Found | undefined {
-    return this.#untrusted.find(phrase) ?? this.#before?.untrusted.find(phrase);
-  }
-
-  /** Takes note of values of a call's arguments, before what it brought is indexed. */
-  given(values: readonly string[]): void {
-    for (const given of values) {
-      const value = foldValue(given);
-      if (this.find(value) === undefined) keep(this.#givenFirst, value, true, this.#bounds.valuesMax);
-    }
-  }
-
-  /**
-   * Whether the value stood in the arguments of a call before anything untrusted held it: that a result repeats what was asked for does not make it
-   * untrusted.
-   */
-  wasGivenFirst(value: string): boolean {
-    return this.#givenFirst.has(value);
-  }
-
-  /** Takes note that a call carried an untrusted value somewhere: wherever it comes back from, nobody else vouches for it. */
-  carried(value: string): void {
-    (this.#written ??= new ShingleIndex({ seed: this.#seed, slotsMax: this.#bounds.slotsMax / 4 })).add(value, 0);
-  }
-
-  /** Whether a call of the principal's own carried this value while it was untrusted. */
-  wasCarried(value: string): boolean {
-    return (this.#written?.find(value) ?? this.#before?.written?.find(value)) !== undefined;
-  }
-
-  /** Whether a folded phrase was read as text that only certain readers may have. */
-  isSensitive(phrase: string): boolean {
-    return (this.#sensitive?.find(phrase) ?? this.#before?.sensitive?.find(phrase)) !== undefined;
-  }
-
-  /** The table for untrusted text. */
-  get untrustedTable(): ShingleIndex {
-    return this.#untrusted;
-  }
-
-  /** The table for sensitive text, made when the first is read. */
-  sensitiveTable(): ShingleIndex {
-    return (this.#sensitive ??= new ShingleIndex({ seed: this.#seed, slotsMax: this.#bounds.slotsMax / 4 }));
-  }
-
-  /** Characters of results that were read and not indexed yet. */
-  get waitingChars(): number {
-    return this.#waitingChars;
-  }
-
-  /** Queues the indexing of a result. One queue for all sessions: whichever calls next must know what any of them has read. */
-  queue(chars: number, index: () => Generator<void>): void {
-    this.#givenWaiting = undefined;
-    this.#waiting.push({ chars, index });
-    this.#waitingChars += chars;
-  }
-
-  /** Queues values of a call's arguments, whose result brought nothing new. */
-  queueGiven(values: readonly string[]): void {
-    const waiting = this.#givenWaiting;
-    if (waiting === undefined) {
-      const all = [...values];
-      this.queue(0, () => this.#indexGiven(all));
-      this.#givenWaiting = all;
-    } else if (waiting.length < givenWaitingMax) waiting.push(...values);
-    else for (const value of values) waiting[(this.#givenAt = (this.#givenAt + 1) % givenWaitingMax)] = value;
-  }
-
-  *#indexGiven(values: readonly string[]): Generator<void> {
-    // What is asked for from now on waits anew.
-    this.#givenWaiting = undefined;
-    this.given(values);
-    yield;
-  }
-
-  /** Indexes what waits, in slices between which `pause` gives the event loop its turn. Undefined where nothing is left to wait for. */
-  settle(pause: () => Promise<void>): Promise<void> | undefined {
-    if (this.#indexing !== undefined) return this.#indexing;
-    if (this.#waiting.length === 0) return undefined;
-    if (this.#waitingChars <= sliceChars) {
-      for (const _slice of this.#slices()) continue;
-      return undefined;
-    }
-    this.#indexing = this.#indexWith(pause).finally(() => (this.#indexing = undefined));
-    return this.#indexing;
-  }
-
-  async #indexWith(pause: () => Promise<void>): Promise<void> {
-    for (const _slice of this.#slices()) await pause();
-  }
-
-  *#slices(): Generator<void> {
-    for (let result = this.#waiting[0]; result !== undefined; result = this.#waiting[0]) {
-      yield* result.index();
-      this.#waiting.shift();
-      this.#waitingChars -= result.chars;
-    }
-  }
-
-  addOrigin(origin: Origin): number {
-    if (this.#origins.length >= originsMax) return originsMax;
-    return this.#origins.push(origin) - 1;
-  }
-
-  originAt(index: number): Origin | undefined {
-    return this.#origins[index];
-  }
-}
 
 /** Everything known in one session. */
 export class SessionKnowledge {
@@ -432,11 +236,4 @@ const guardedCategories = new Set(["personal", "secret", "health", "credential"]
 
 function isGuardedCategory(category: string): boolean {
   return guardedCategories.has(category);
-}
-
-/** Keeps a value, the oldest going first: what is forgotten no longer vouches for anything. */
-function keep<Value>(map: Map<string, Value>, key: string, value: Value, max: number): void {
-  if (map.has(key)) return;
-  if (map.size >= max) map.delete(map.keys().next().value as string);
-  map.set(key, value);
 }

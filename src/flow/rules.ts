@@ -4,7 +4,7 @@
  */
 import type { ArgumentRole, Tool } from "../domain/tool.ts";
 import type { Intent } from "./intent.ts";
-import type { Origin } from "./knowledge.ts";
+import type { Origin } from "./restrictions.ts";
 
 /** Where a value of an argument came from. */
 export type Source =

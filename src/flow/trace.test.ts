@@ -6,7 +6,8 @@ import { verifies } from "../../test/verifies.ts";
 import { completeTool, type ToolParts } from "../registry/complete.ts";
 import { foldValue } from "./fold.ts";
 import { labelReader } from "./labels.ts";
-import { Restrictions, SessionKnowledge } from "./knowledge.ts";
+import { SessionKnowledge } from "./knowledge.ts";
+import { Restrictions } from "./restrictions.ts";
 import { traceCall, type FlowTrace } from "./trace.ts";
 
 const bounds = { slotsMax: 65_536, valuesMax: 1_000 };
