@@ -36,7 +36,17 @@ test(verifies("AUTH-12", "the same policy judges every recorded call as it was j
         await box.close();
       },
     ),
-    { numRuns: 15 },
+    {
+      numRuns: 15,
+      examples: [
+        [
+          [
+            ["A-1", 1],
+            ["A-1", 1],
+          ],
+        ],
+      ],
+    },
   );
 });
 

@@ -1,7 +1,7 @@
 /**
  * What another policy would have made of the calls that the ledger holds: every recorded call is judged again with the arguments and facts of its time.
- * Reads only; nothing is called. What a policy does not decide stays as it was recorded: where arguments came from (`flow:`), and what decision points
- * said (`point:`). What cannot be judged is named instead of guessed.
+ * Reads only; nothing is called. What a policy does not decide stays as it was recorded: where arguments came from (`flow:`), what decision points said
+ * (`point:`), and that the same call had been made a moment before (`duplicate`). What cannot be judged is named instead of guessed.
  */
 import type { Limits } from "../base/limits.ts";
 import { parseOwnJson } from "../base/own-json.ts";
@@ -342,7 +342,7 @@ function rulesFor(reasons: readonly Reason[], effect: string): readonly string[]
 }
 
 function isElsewhere({ rule }: Reason): boolean {
-  return rule.startsWith("flow:") || rule.startsWith("point:");
+  return rule.startsWith("flow:") || rule.startsWith("point:") || rule === "duplicate";
 }
 
 function unheardOf(tool: Tool): readonly ("trace" | "points")[] {
