@@ -18,8 +18,8 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: "src/call/authorize.ts",
-        find: "(refusal === undefined ? decide(state, input) : stopWith(refusal))",
-        replace: "(refusal === null ? stopWith(refusal) : decide(state, input))",
+        find: "refusal === undefined ? decideWithHistory(state, input) : stopWith(refusal),",
+        replace: "refusal === null ? stopWith(refusal) : decideWithHistory(state, input),",
       },
     ],
     tests: journey,
@@ -39,7 +39,7 @@ export const mutants: readonly Mutant[] = [
   {
     invariant: 2,
     name: "a write does not wait for its intent",
-    patches: [{ file: "src/call/gate.ts", find: 'tool.tier === "read" ? "claimed" : "durable"', replace: '"claimed"' }],
+    patches: [{ file: "src/call/gate.ts", find: 'registered?.tool.tier === "read" ? "claimed" : "durable"', replace: '"claimed"' }],
     tests: journey,
   },
   {
@@ -49,7 +49,12 @@ export const mutants: readonly Mutant[] = [
       {
         file: "src/call/gate.ts",
         find: "return stopWith(unrecordedIntent(cause));",
-        replace: "void cause; void stopWith; void unrecordedIntent; state.isClaimed = true; return proceed;",
+        replace: "state.isClaimed = true; return proceed;",
+      },
+      {
+        file: "src/call/gate.ts",
+        find: "(cause: unknown) => stopWith(unrecordedIntent(cause)),",
+        replace: "() => { state.isClaimed = true; return proceed; },",
       },
     ],
     tests: journey,
@@ -90,7 +95,7 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: "src/call/approve.ts",
-        find: 'if (approval === undefined) return { kind: "suspend", decision };',
+        find: "if (approval === undefined) return askUnlessWidened(state, decision);",
         replace: "if (approval === undefined) return proceed;",
       },
     ],
@@ -99,9 +104,7 @@ export const mutants: readonly Mutant[] = [
   {
     invariant: 4,
     name: "an approval is not compared with what would run",
-    patches: [
-      { file: "src/call/approve.ts", find: "if (gap === undefined) return proceed;", replace: "if (gap !== null) return proceed;" },
-    ],
+    patches: [{ file: "src/call/approve.ts", find: "if (gap === undefined) {", replace: "if (gap !== null) {" }],
     tests: journey,
   },
   {
@@ -137,8 +140,23 @@ export const mutants: readonly Mutant[] = [
   {
     invariant: 5,
     name: "the reply deadline is not raced",
-    patches: [{ file: "src/call/carry.ts", find: "return inTime(state, track(state));", replace: "return track(state);" }],
+    patches: [
+      { file: "src/call/carry.ts", find: "inTime(state, underLoad(load, tenant, answer))", replace: "underLoad(load, tenant, answer)" },
+    ],
     tests: journey,
+  },
+  {
+    invariant: 6,
+    name: "where arguments came from decides nothing",
+    patches: [
+      {
+        file: "src/call/trace.ts",
+        find: "state.decision = decided(decision, tool, { traced, mode, isAttested: knowledge.words.isAttested });",
+        replace:
+          "if (traced === undefined) state.decision = decided(decision, tool, { traced, mode, isAttested: knowledge.words.isAttested });",
+      },
+    ],
+    tests: ["src/call/trace.test.ts"],
   },
   {
     invariant: 6,
