@@ -107,8 +107,20 @@ const guesses: readonly Guess[] = [
   ],
 ];
 
+/** What names suggest under one schema, which is the same at every call of its tool. */
+const known = new WeakMap<object, Map<string, ArgumentRole | undefined>>();
+const knownMax = 200;
+
 /** The role that a name and its schema suggest; undefined where they suggest none. */
 export function inferredRole(field: string, schema: Json | undefined): ArgumentRole | undefined {
+  if (typeof schema !== "object" || schema === null) return suggested(field, schema);
+  const names = known.get(schema) ?? new Map<string, ArgumentRole | undefined>();
+  if (names.size === 0) known.set(schema, names);
+  if (!names.has(field) && names.size < knownMax) names.set(field, suggested(field, schema));
+  return names.has(field) ? names.get(field) : suggested(field, schema);
+}
+
+function suggested(field: string, schema: Json | undefined): ArgumentRole | undefined {
   const name = splitName(field);
   const byName = guesses.find(([, names]) => names.test(name))?.[0];
   const format = schema !== null && typeof schema === "object" && !Array.isArray(schema) ? (schema as JsonObject)["format"] : undefined;

@@ -18,6 +18,9 @@ const urlPattern =
 const ibanPattern = /\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b/g;
 const phonePattern = /(?<![\w.])\+?\d[\d ().-]{7,18}\d(?![\w])/g;
 
+const anyWww = /www\./i;
+const anyDigit = /\d/;
+
 const actionablesMax = 200;
 
 /** Every actionable value of a text, at most 200. */
@@ -26,11 +29,15 @@ export function actionablesIn(text: string): readonly Actionable[] {
   const add = (kind: Actionable["kind"], value: string | undefined, original: string): void => {
     if (value !== undefined && found.length < actionablesMax) found.push({ kind, value, text: original });
   };
-  for (const [match] of text.matchAll(emailPattern)) add("email", normalEmail(match), match);
-  for (const [match] of text.matchAll(urlPattern)) {
-    const trimmed = match.replace(/[.!?:]+$/, "");
-    add("url", normalUrl(trimmed), trimmed);
+  // Most texts hold nothing of a kind, and what every match of a pattern has to have in it is found faster than the pattern is tried at each place.
+  if (text.includes("@")) for (const [match] of text.matchAll(emailPattern)) add("email", normalEmail(match), match);
+  if (text.includes("/") || anyWww.test(text)) {
+    for (const [match] of text.matchAll(urlPattern)) {
+      const trimmed = match.replace(/[.!?:]+$/, "");
+      add("url", normalUrl(trimmed), trimmed);
+    }
   }
+  if (!anyDigit.test(text)) return found;
   for (const [match] of text.matchAll(ibanPattern)) add("iban", normalIban(match), match);
   for (const [match] of text.matchAll(phonePattern)) add("phone", normalPhone(match), match);
   return found;
