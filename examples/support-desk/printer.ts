@@ -67,7 +67,7 @@ export function createPrinter(out: Pick<WriteStream, "write"> & { readonly isTTY
     ledger(verified) {
       const told = verified.ok ? paint(32, "✓ verified") : paint(31, "✗ does not verify");
       line(
-        `   ledger ${told}: ${verified.entries} entries in ${verified.batches} sealed batches, ${verified.checkpoints} signed checkpoints`,
+        `   ledger ${told}: ${verified.entries} entries in ${verified.batches} sealed batches, ${verified.checkpoints} signed ${verified.checkpoints === 1 ? "checkpoint" : "checkpoints"}`,
       );
     },
     wrong: () => line(paint(31, "\nThe story did not go as told; see the marks above.")),
@@ -78,9 +78,15 @@ export function createPrinter(out: Pick<WriteStream, "write"> & { readonly isTTY
       line(
         `   a call     curl -s ${address}/v1/calls -H "authorization: Bearer ${keys["DESK_AGENT_KEY"]}" -H "content-type: application/json" \\`,
       );
-      line(`                -d '{"session":"${session}","tool":"shop.refund","arguments":{"orderId":"A-1043","amount":30}}'`);
+      const said = "Please refund 30 euros of A-1043";
+      const call = { session, tool: "shop.refund", arguments: { orderId: "A-1043", amount: 30 }, turn: { said } };
+      line(`                -d '${JSON.stringify(call)}'`);
       line(`   approvals  SIGNALBOX_KEY=${keys["DESK_LEAD_KEY"]} npx signalbox approvals list --url ${address}`);
-      line(dim(`                then the same with \`approvals approve ID\`; an amount of up to 5 needs nobody's yes`));
+      line(
+        dim(
+          `                then the same with \`approvals show ID\` and \`approve ID\`; up to 5 euros that the user names, too, need nobody's yes`,
+        ),
+      );
       line(`   ledger     npx signalbox audit verify --config examples/support-desk/signalbox.yaml`);
     },
     mcpServers(servers) {
