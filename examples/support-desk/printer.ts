@@ -22,6 +22,28 @@ const marks = { completed: "✓", failed: "✗", denied: "✗", pending: "…", 
 const colours = { completed: 32, failed: 31, denied: 31, pending: 33, unknown: 35 } as const;
 const textCharsMax = 150;
 
+/** The call that the last lines offer: an amount beyond what needs nobody's yes, with the words that ask for it. */
+const callToTry = {
+  tool: "shop.refund",
+  arguments: { orderId: "A-1043", amount: 30 },
+  turn: { said: "Please refund 30 euros of A-1043" },
+};
+
+function whatToTry(address: string, keys: Readonly<Record<string, string>>, session: string) {
+  const header = `-H "authorization: Bearer ${keys["DESK_AGENT_KEY"]}" -H "content-type: application/json"`;
+  return [
+    { text: `   API        ${address}/docs`, isAside: false },
+    { text: `   a call     curl -s ${address}/v1/calls ${header} \\`, isAside: false },
+    { text: `                -d '${JSON.stringify({ session, ...callToTry })}'`, isAside: false },
+    { text: `   approvals  SIGNALBOX_KEY=${keys["DESK_LEAD_KEY"]} npx signalbox approvals list --url ${address}`, isAside: false },
+    {
+      text: "                then the same with `approvals show ID` and `approve ID`; up to 5 euros that the user names, too, need nobody's yes",
+      isAside: true,
+    },
+    { text: "   ledger     npx signalbox audit verify --config examples/support-desk/signalbox.yaml", isAside: false },
+  ];
+}
+
 /** A printer; colour only on a terminal, and not where `NO_COLOR` is set. */
 export function createPrinter(out: Pick<WriteStream, "write"> & { readonly isTTY?: boolean }): Printer {
   const isColoured = out.isTTY === true && process.env["NO_COLOR"] === undefined;
@@ -74,20 +96,7 @@ export function createPrinter(out: Pick<WriteStream, "write"> & { readonly isTTY
     next(address, keys, session) {
       line();
       line(paint(1, "It stays up. Try:"));
-      line(`   API        ${address}/docs`);
-      line(
-        `   a call     curl -s ${address}/v1/calls -H "authorization: Bearer ${keys["DESK_AGENT_KEY"]}" -H "content-type: application/json" \\`,
-      );
-      const said = "Please refund 30 euros of A-1043";
-      const call = { session, tool: "shop.refund", arguments: { orderId: "A-1043", amount: 30 }, turn: { said } };
-      line(`                -d '${JSON.stringify(call)}'`);
-      line(`   approvals  SIGNALBOX_KEY=${keys["DESK_LEAD_KEY"]} npx signalbox approvals list --url ${address}`);
-      line(
-        dim(
-          `                then the same with \`approvals show ID\` and \`approve ID\`; up to 5 euros that the user names, too, need nobody's yes`,
-        ),
-      );
-      line(`   ledger     npx signalbox audit verify --config examples/support-desk/signalbox.yaml`);
+      for (const { text, isAside } of whatToTry(address, keys, session)) line(isAside ? dim(text) : text);
     },
     mcpServers(servers) {
       line("   MCP        the same tools for an MCP client; put one of these into its configuration:");

@@ -37,14 +37,15 @@ const pay = made({
   asks: ["\\bpay\\b"],
 });
 
+const undescribed = labelReader({ source: "test", outputLabels: {} });
+
 /** The same, in which every result was read `times` times. */
 async function again(times: number, ...read: readonly Json[]): Promise<SessionKnowledge> {
   const knowledge = new SessionKnowledge(new Restrictions(7, bounds, 0), bounds);
-  const labels = labelReader({ source: "test", outputLabels: {} });
   for (let count = 0; count < times; count += 1) {
     for (const value of read) {
       const origin = { callId: `call_${count}`, sessionId: "ses", tool: "read.it", atMs: 0, isNamed: false, isOutside: false };
-      knowledge.note({ origin, value, given: [`given-${count}`], labels, chars: 100, text: JSON.stringify(value) });
+      knowledge.note({ origin, value, given: [`given-${count}`], labels: undescribed, chars: 100, text: JSON.stringify(value) });
     }
   }
   await knowledge.restrictions.settle(async () => undefined);
@@ -98,9 +99,8 @@ describe("what is read again and again", () => {
   test("still restricts when the time before has been let go of", async () => {
     const knowledge = await again(3, pages[0] as Json);
     knowledge.restrictions.age(1_000, 400);
-    const labels = labelReader({ source: "test", outputLabels: {} });
     const origin = { callId: "call", sessionId: "ses", tool: "read.it", atMs: 0, isNamed: false, isOutside: false };
-    knowledge.note({ origin, value: pages[0] as Json, given: [], labels, chars: 100, text: JSON.stringify(pages[0]) });
+    knowledge.note({ origin, value: pages[0] as Json, given: [], labels: undescribed, chars: 100, text: JSON.stringify(pages[0]) });
     await knowledge.restrictions.settle(async () => undefined);
     expect(knowledge.restrictions.find(foldValue(pages[0]?.page ?? ""))).toBeDefined();
   });
