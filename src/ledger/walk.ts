@@ -1,6 +1,7 @@
 import type { Batch, Entry } from "../store/store.ts";
 import { batchHead, leafHash, merkleRoot, zeroHead } from "../store/seal.ts";
 import { checkpointsOf, type Checkpoint } from "./checkpoint.ts";
+import { editedIn, linkOf } from "./edited-in.ts";
 import { inspectEntry } from "./inspect-entry.ts";
 import type { Inspection, WriterEpochs } from "./inspection.ts";
 import type { LedgerProblem, ProblemKind } from "./verification.ts";
@@ -124,6 +125,7 @@ function isGapExcused(walk: Walk, throughSeq: number): boolean {
 /** Checks the entries of a batch one by one, then together against its root. */
 async function inspectBatch(walk: Walk, batch: Batch): Promise<void> {
   const leaves: string[] = [];
+  const links: (string | undefined)[] = [];
   let isNamed = false;
   for (let seq = batch.firstSeq; seq <= lastSeqOf(batch); seq += 1) {
     const entry = await walk.entries.peek();
@@ -138,12 +140,15 @@ async function inspectBatch(walk: Walk, batch: Batch): Promise<void> {
     if (problem !== undefined) report(walk, problem.kind, problem.message, { seq });
     isNamed ||= problem !== undefined && problem.kind !== "values-altered";
     leaves.push(leafHash(entry.text));
+    links.push(linkOf(entry));
   }
-  // A single entry is named exactly; of several that were sealed together the root cannot tell which one it was.
-  if (!isNamed && merkleRoot(leaves) !== batch.root)
-    report(walk, "edited", `the text of ${entriesText(batch.firstSeq, lastSeqOf(batch))} of \`${walk.writer}\` is not what was sealed`, {
-      seq: batch.firstSeq,
-      ...(batch.count > 1 && { throughSeq: lastSeqOf(batch) }),
+  if (isNamed || merkleRoot(leaves) === batch.root) return;
+  const next = await walk.entries.peek();
+  links.push(next?.seq === lastSeqOf(batch) + 1 ? linkOf(next) : undefined);
+  for (const { seq, throughSeq } of editedIn(batch.firstSeq, leaves, links))
+    report(walk, "edited", `the text of ${entriesText(seq, throughSeq)} of \`${walk.writer}\` is not what was sealed`, {
+      seq,
+      ...(throughSeq > seq && { throughSeq }),
     });
 }
 

@@ -260,7 +260,8 @@ function placeEntries(drafts: readonly EntryDraft[], lease: Lease, texts: string
   const { writer, epoch } = lease;
   const nextSeq = lease.seq + texts.length + 1;
   const positions = drafts.map((_, index) => ({ writer, epoch, seq: nextSeq + index }));
-  const own = drafts.map((draft, index) => entryText(positions[index] as EntryPosition, draft));
+  let before = texts.at(-1) ?? lease.lastText;
+  const own = drafts.map((draft, index) => (before = entryText(positions[index] as EntryPosition, draft, before)));
   for (const { sealed, atMs } of drafts) {
     assert(sealed === undefined || sealed instanceof Uint8Array, "sealed values are bytes");
     assert(Number.isSafeInteger(atMs), "an entry's time is whole milliseconds");
@@ -270,7 +271,14 @@ function placeEntries(drafts: readonly EntryDraft[], lease: Lease, texts: string
 }
 
 function leaseAfter({ lease, texts, batch }: GroupWrite): Lease {
-  return { ...lease, flush: lease.flush + 1, seq: lease.seq + texts.length, head: batch?.head ?? lease.head };
+  const lastText = texts.at(-1) ?? lease.lastText;
+  return {
+    ...lease,
+    flush: lease.flush + 1,
+    seq: lease.seq + texts.length,
+    head: batch?.head ?? lease.head,
+    ...(lastText !== undefined && { lastText }),
+  };
 }
 
 /** Rejects a unit with a key that two stores could read differently. */

@@ -16,6 +16,8 @@ export interface Lease extends WriterHead {
   readonly fence: number;
   /** How many groups the writer ever wrote. */
   readonly flush: number;
+  /** What the last entry says, once this process wrote one: the next one links to it. */
+  readonly lastText?: string;
 }
 
 /** What taking a lease needs. */

@@ -12,11 +12,13 @@ import type { Batch, EntryDraft, EntryPosition } from "./store.ts";
 export const zeroHead = "0".repeat(64);
 
 /**
- * The exact text that is hashed: canonical JSON of `{writer, epoch, seq, tenant, kind, at, callId?, sessionId?, runId?, body}`, where `at` is the
- * ISO 8601 form of `atMs`. Put together by hand, because the order of the members is known.
+ * The exact text that is hashed: canonical JSON of `{after?, writer, epoch, seq, tenant, kind, at, callId?, sessionId?, runId?, body}`, where `at` is
+ * the ISO 8601 form of `atMs` and `after` the link to `before`, the text of the entry before it, where the writer knows it. Put together by hand, because the
+ * order of the members is known.
  */
-export function entryText(position: EntryPosition, draft: EntryDraft): string {
-  let text = `{"at":"${isoTimeOf(draft.atMs)}","body":${canonicalJson(draft.body)}`;
+export function entryText(position: EntryPosition, draft: EntryDraft, before?: string): string {
+  let text = before === undefined ? "{" : `{"after":"${linkTo(leafHash(before))}",`;
+  text += `"at":"${isoTimeOf(draft.atMs)}","body":${canonicalJson(draft.body)}`;
   if (draft.callId !== undefined) text += `,"callId":${canonicalJson(draft.callId)}`;
   text += `,"epoch":${position.epoch},"kind":${canonicalJson(draft.kind)}`;
   if (draft.runId !== undefined) text += `,"runId":${canonicalJson(draft.runId)}`;
@@ -24,6 +26,16 @@ export function entryText(position: EntryPosition, draft: EntryDraft): string {
   if (draft.sessionId !== undefined) text += `,"sessionId":${canonicalJson(draft.sessionId)}`;
   return `${text},"tenant":${canonicalJson(draft.tenant)},"writer":${canonicalJson(position.writer)}}`;
 }
+
+/**
+ * The link to an entry: the first 64 bits of its leaf hash. The root proves a batch as a whole; the links, which it covers, tell which of its entries
+ * was edited. Whoever mends the link in the next entry only moves the break on to that one.
+ */
+export function linkTo(leaf: string): string {
+  return leaf.slice(0, linkChars);
+}
+
+const linkChars = 16;
 
 // Entries come in runs of the same millisecond; formatting a date costs more than the rest of the members.
 let lastMs = Number.NaN;

@@ -37,6 +37,8 @@ interface Group {
 export class GroupWriter {
   readonly #options: GroupWriterOptions;
   #position: EntryPosition;
+  /** What the last entry says, once one was written: the next one links to it. */
+  #lastText: string | undefined;
   #group: Group | undefined;
   /** Until both files of the log are brought in as far as needed. */
   #room: Promise<void> | undefined;
@@ -153,7 +155,8 @@ export class GroupWriter {
     const { writer, epoch, seq } = this.#position;
     const nextSeq = seq + (this.#group?.texts.length ?? 0) + 1;
     const positions = drafts.map((_, index) => ({ writer, epoch, seq: nextSeq + index }));
-    const texts = drafts.map((draft, index) => entryText(positions[index] as EntryPosition, draft));
+    let before = this.#group?.texts.at(-1) ?? this.#lastText;
+    const texts = drafts.map((draft, index) => (before = entryText(positions[index] as EntryPosition, draft, before)));
     assert(
       drafts.every(({ sealed }) => sealed === undefined || sealed instanceof Uint8Array),
       "sealed values are bytes",
@@ -179,6 +182,7 @@ export class GroupWriter {
     intake.take({ epoch, firstSeq: seq + 1, drafts, texts, rows: state.rows, counters: state.counters });
     state.written();
     this.#position = { ...this.#position, seq: seq + texts.length };
+    this.#lastText = texts.at(-1) ?? this.#lastText;
   }
 
   #lose(group: Group, problem: ToolCallError): void {

@@ -153,7 +153,7 @@ export interface Entry extends EntryPosition {
   readonly callId: string | undefined;
   readonly sessionId: string | undefined;
   readonly runId: string | undefined;
-  /** Canonical JSON of `{writer, epoch, seq, tenant, kind, at, callId?, sessionId?, runId?, body}`; its leaf hash is in the batch's tree. */
+  /** Canonical JSON of `{after?, writer, epoch, seq, tenant, kind, at, callId?, sessionId?, runId?, body}`; its leaf hash is in the batch's tree. */
   readonly text: string;
   readonly sealed: Uint8Array | undefined;
 }
