@@ -34,6 +34,7 @@ export type { Json, JsonObject } from "./domain/json.ts";
 export type { Label } from "./domain/label.ts";
 export type { Answer, Outcome, ShapedResult } from "./domain/outcome.ts";
 export type { Credential, Principal } from "./domain/principal.ts";
+export type { SessionView } from "./domain/session-view.ts";
 export type { Form, ResultPart, ToolCall } from "./domain/tool-call.ts";
 export type { Connector, RegisteredTool, Tool } from "./domain/tool.ts";
 export { ToolCallError } from "./errors/tool-call-error.ts";

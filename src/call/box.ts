@@ -4,6 +4,7 @@ import type { DeadLetter, UndeliveredLetter } from "../domain/dead-letter.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Answer } from "../domain/outcome.ts";
 import type { Credential, Principal, Session } from "../domain/principal.ts";
+import type { SessionView } from "../domain/session-view.ts";
 import type { Form, ToolCall } from "../domain/tool-call.ts";
 import type { Tool } from "../domain/tool.ts";
 import type { StreamForm } from "../codec/stream.ts";
@@ -22,6 +23,12 @@ export interface Signalbox {
   session(options: SessionOptions): Promise<BoxSession>;
   /** An open conversation by its handle; `SESSION_UNKNOWN` also where it belongs to another credential or tenant. */
   resume(sessionId: string, credential: Credential): Promise<BoxSession>;
+
+  /**
+   * A conversation as people look at it: what it has read, what restricts it, what was granted, and what it may still do. For operators; it opens nothing
+   * private. `SESSION_UNKNOWN` where the tenant has none of that id.
+   */
+  sessionView(sessionId: string, tenant: string): Promise<SessionView>;
 
   /** Outcome of an earlier call of the credential's tenant; a running or parked one is `pending`. `NOT_FOUND` otherwise. */
   outcome(callId: string, credential: Credential): Promise<Answer>;

@@ -1,6 +1,7 @@
 import type { Json } from "../domain/json.ts";
 import type { HistoryClaim, HistoryFinding } from "../policy/history.ts";
 import type { Operation, Row, RowKey } from "../store/store.ts";
+import type { Runtime } from "./runtime.ts";
 import type { CallState } from "./stage.ts";
 
 /** What a call claims of the history, as it stood when the call was decided. */
@@ -31,13 +32,29 @@ export async function lookBack(
   state: CallState,
   claims: readonly HistoryClaim[],
 ): Promise<{ readonly held: HeldHistory; readonly findings: readonly HistoryFinding[] }> {
-  const { runtime, session } = state;
-  const { tenant } = session.principal;
-  const keys = claims.map((claim) => keyOf(tenant, claim));
-  const [rows, values] = await Promise.all([runtime.store.read(keys), runtime.store.counters(keys)]);
-  const atMs = runtime.clock.now();
-  const findings = claims.flatMap((claim, index) => findingOf(claim, { row: rows[index], value: values[index] ?? 0, atMs }) ?? []);
+  const { rows, atMs, findings } = await standing(state.runtime, state.session.principal.tenant, claims);
   return { held: { claims, rows, overruled: new Set(findings.map(({ id }) => id)), atMs }, findings };
+}
+
+/** What the history says against claims that nobody makes now. */
+export async function findClaims(
+  parts: Pick<Runtime, "store" | "clock">,
+  tenant: string,
+  claims: readonly HistoryClaim[],
+): Promise<readonly HistoryFinding[]> {
+  return claims.length === 0 ? [] : (await standing(parts, tenant, claims)).findings;
+}
+
+async function standing(
+  { store, clock }: Pick<Runtime, "store" | "clock">,
+  tenant: string,
+  claims: readonly HistoryClaim[],
+): Promise<Pick<HeldHistory, "rows" | "atMs"> & { readonly findings: readonly HistoryFinding[] }> {
+  const keys = claims.map((claim) => keyOf(tenant, claim));
+  const [rows, values] = await Promise.all([store.read(keys), store.counters(keys)]);
+  const atMs = clock.now();
+  const findings = claims.flatMap((claim, index) => findingOf(claim, { row: rows[index], value: values[index] ?? 0, atMs }) ?? []);
+  return { rows, atMs, findings };
 }
 
 /** The rules that a call counts for, each once, for the record. */

@@ -19,6 +19,7 @@ import type { SignalboxOptions } from "./options.ts";
 import { createLetterDesk } from "./letter-desk.ts";
 import { readOnlyStates, turnReadOnly } from "./read-only.ts";
 import type { LiveSession } from "./runtime.ts";
+import { sessionView } from "./session-view.ts";
 import { simulatePolicy } from "./simulate.ts";
 import { healthReport } from "./tool-health.ts";
 import { boxSession } from "./turn.ts";
@@ -186,6 +187,7 @@ function boxOf(parts: Assembly): Signalbox {
       return open(await sessions.open(wanted, wanted.credential ?? libraryCredential(wanted.tenant)));
     },
     resume,
+    sessionView: (id, tenant) => sessionView(runtime, sessions, { id, tenant }),
     outcome: (callId, credential) => outcomeOfCall(parts, callId, credential),
     readHandle: (handle, session, page) => readHandle(runtime, handle, session, page),
     deadNotices: (tenant, limit) => runtime.notices.dead(tenant, Math.min(limit, runtime.limits.pageRowsMax)),

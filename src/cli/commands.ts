@@ -14,6 +14,7 @@ import { pinCommands } from "./pin-commands.ts";
 import { policyCommands } from "./policy-commands.ts";
 import { readOnlyCommands } from "./read-only-commands.ts";
 import { serveCommand } from "./serve-command.ts";
+import { sessionCommands } from "./session-commands.ts";
 import { simulateCommand } from "./simulate-command.ts";
 import { toolCommands } from "./tool-commands.ts";
 import { viewCommand } from "./view-command.ts";
@@ -37,6 +38,7 @@ export const commands: readonly Command[] = [
   serveCommand,
   callCommand,
   ...approvalCommands,
+  ...sessionCommands,
   ...deadLetterCommands,
   ...toolCommands,
   ...healthCommands,

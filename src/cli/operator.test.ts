@@ -82,6 +82,19 @@ test(verifies("OBS-06", "the auditors' view is read beside the running gateway, 
   expect((await run(folder, ["audit", "view", "--call", "call_none"])).code).toBe(1);
 });
 
+test("a conversation is shown on one screen: what it read, what restricts it, what is left and what it may still do", async () => {
+  const made = await as("AGENT_KEY", ["call", "shop.get_order", "--args", '{"orderId":"A-7"}', ...forAda]);
+  const { sessionId } = made.json as { readonly sessionId: string };
+  const shown = await run(folder, ["session", "show", sessionId, "--url", url], { SIGNALBOX_KEY: environment.LEAD_KEY });
+  expect(shown).toMatchObject({ code: 0, err: "" });
+  expect(shown.out).toMatch(
+    /^ses_\S+ {2}open\nada of acme \(support\) under the credential agent\n[\s\S]*^It has read\n[\s\S]*^ {2}shop +1 +untrusted +internal[\s\S]*^What restricts it\n[\s\S]*shop \(untrusted\)[\s\S]*^What is left\n {2}calls +1 of 100 +\[\.{20}\] +99 left[\s\S]*^What it may still do\n[\s\S]*asks +shop\.\S+ \(irreversible\)/m,
+  );
+  expect(shown.out).not.toContain("A-7");
+  expect((await as("OPERATOR_KEY", ["session", "show", sessionId])).json).toMatchObject({ id: sessionId, calls: { completed: 1 } });
+  expect((await as("LEAD_KEY", ["session", "show", "ses_none"])).code).toBe(1);
+});
+
 test("what cannot be undone says of what, and only an administrator may", async () => {
   expect((await as("OPERATOR_KEY", ["audit", "erase"])).code).toBe(2);
   expect((await as("OPERATOR_KEY", ["audit", "erase", "--data-subject", "x", "--whole-tenant"])).code).toBe(2);

@@ -5,6 +5,7 @@ import { healthRoutes } from "./health-routes.ts";
 import { ledgerRoutes } from "./ledger-routes.ts";
 import { operatorRoutes } from "./operator-routes.ts";
 import { readOnlyRoutes } from "./read-only-routes.ts";
+import { sessionRoutes } from "./session-routes.ts";
 import type { Route } from "./route.ts";
 import { serviceRoutes } from "./service-routes.ts";
 import { sourceRoutes } from "./source-routes.ts";
@@ -12,6 +13,7 @@ import { sourceRoutes } from "./source-routes.ts";
 /** Every route of the gateway. Nothing is served that is not in this table. */
 export const routes: readonly Route[] = [
   ...callRoutes,
+  ...sessionRoutes,
   ...deadLetterRoutes,
   ...approvalRoutes,
   ...operatorRoutes,

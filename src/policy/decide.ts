@@ -65,7 +65,8 @@ function grantReason(by: NonNullable<Grant["by"]>): Reason {
   return reason;
 }
 
-function isDenial(reason: Reason): boolean {
+/** Whether a reason denies. */
+export function isDenial(reason: Reason): boolean {
   return reason.effect === "deny";
 }
 
@@ -77,19 +78,23 @@ function isNotified(tool: Tool, policy: PolicyDocument): boolean {
 
 function addLimits(deciding: Deciding, grant: Grant, input: Input, reasons: Reason[]): void {
   const { tool } = input;
-  const { plan, policy } = deciding;
-  if (!grant.hasPermission)
-    reasons.push({ rule: "permission", effect: "deny", reason: `no role of the user holds the permission \`${tool.permission ?? ""}\`` });
-  if (plan.blockedBy !== undefined)
-    reasons.push({ rule: "limits:blocked", effect: "deny", reason: `\`${plan.blockedBy}\` is a blocked action` });
+  standingDenials(deciding, grant, tool, reasons);
   if (!tool.isEgress) return;
-  const allowed = policy.limits.allowedDomains;
+  const allowed = deciding.policy.limits.allowedDomains;
   if (allowed === undefined) {
     reasons.push({ rule: "egress:unlimited", effect: "allow", reason: "the arguments leave and the policy names no `allowedDomains`" });
     return;
   }
   const place = forbiddenPlace(tool, input.args, allowed);
   if (place !== undefined) reasons.push({ rule: "limits:domains", effect: "deny", reason: place });
+}
+
+/** Adds what denies the tool whatever the arguments are. */
+export function standingDenials({ plan }: Pick<Deciding, "plan">, grant: Grant, tool: Tool, reasons: Reason[]): void {
+  if (!grant.hasPermission)
+    reasons.push({ rule: "permission", effect: "deny", reason: `no role of the user holds the permission \`${tool.permission ?? ""}\`` });
+  if (plan.blockedBy !== undefined)
+    reasons.push({ rule: "limits:blocked", effect: "deny", reason: `\`${plan.blockedBy}\` is a blocked action` });
 }
 
 /** What the rules said beyond denials. */

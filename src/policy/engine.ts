@@ -8,6 +8,7 @@ import { decideCall } from "./decide.ts";
 import type { PolicyDocument } from "./document.ts";
 import { factRequests, type NeededFacts } from "./facts.ts";
 import { createGrants } from "./grants.ts";
+import { outlookOf, type PolicyOutlook } from "./outlook.ts";
 import { createRuleIndex, type ToolPlan } from "./rule-index.ts";
 import { claimsOf, type CallHistory, type HistoryFinding } from "./history.ts";
 import { scopeOf } from "./scope-of.ts";
@@ -45,6 +46,8 @@ export interface PolicyEngine {
       readonly findings?: readonly HistoryFinding[];
     },
   ): Decision;
+  /** What can be said of a tool before the arguments of a call are known; for people. */
+  outlook(input: Omit<DecisionInput, "args">): PolicyOutlook;
   /** The policy's own words for a denial that rests on facts, absent or foreign; undefined: the general words. */
   denialWords(tool: Tool, decision: Decision): string | undefined;
   /** Lines of YAML that would grant the tool to this principal; for people and logs, never for a model. */
@@ -66,6 +69,7 @@ export function createPolicyEngine(policy: PolicyDocument, options: { readonly l
       return plan.history.length === 0 ? undefined : claimsOf(plan.history, scopeOf(plan, input, input.facts));
     },
     decide: (input) => decideCall({ policy, version, grants, plan: index.planFor(input.tool) }, input),
+    outlook: (input) => outlookOf({ policy, version, grants, plan: index.planFor(input.tool) }, input),
     denialWords: (tool, decision) => denialWords(index.planFor(tool), decision),
     denyAdvice: (tool, principal) => denyAdvice(policy, tool, principal),
   };
