@@ -67,7 +67,9 @@ export function answerApproval(
 
 function edited(approval: Approval, { effectiveDigest, summary, pointers }: ArgumentEdit, by: string): Approval {
   const fromDigest = originalDigest(approval);
-  return { ...approval, effectiveDigest, summary, edited: { by, fromDigest, pointers } };
+  // What was traced is true of what the model sent, and of nothing that a person wrote instead.
+  const { origins: _traced, ...rest } = approval;
+  return { ...rest, effectiveDigest, summary, edited: { by, fromDigest, pointers } };
 }
 
 function originalDigest({ edited: edit, effectiveDigest }: Approval): string {

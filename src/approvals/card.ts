@@ -4,6 +4,7 @@
  */
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { ArgumentRole, Tool } from "../domain/tool.ts";
+import { cutVisible } from "./visible.ts";
 
 const summaryCharsMax = 300;
 const aboutCharsMax = 80;
@@ -98,8 +99,15 @@ export function leavesOf(args: JsonObject, roles: Tool["argumentRoles"], opensLi
 
 function shown(leaf: Leaf): string {
   if (leaf.role === "credential") return "(a credential, not shown)";
-  if (typeof leaf.value === "string") return `"${cleanForPeople(leaf.value, valueCharsMax).replace(/["\\]/g, "\\$&")}"`;
+  if (typeof leaf.value === "string") return `"${shownText(leaf.value).replace(/["\\]/g, "\\$&")}"`;
   return cleanForPeople(JSON.stringify(leaf.value), valueCharsMax);
+}
+
+/** A value is what people decide about: in it nothing is dropped, what they could not see is written out. */
+function shownText(value: string): string {
+  const note = ` (${value.length} characters)`;
+  const { text, isCut } = cutVisible(value, valueCharsMax - note.length);
+  return isCut ? `${text}${note}` : text;
 }
 
 // Escape sequences of terminals: CSI, OSC up to its end, and two-character ones.

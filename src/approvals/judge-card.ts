@@ -1,6 +1,6 @@
 import type { Limits } from "../base/limits.ts";
-import type { Approval } from "../domain/approval.ts";
-import type { ApprovalCard, CardArgument } from "../domain/approval-card.ts";
+import type { Approval, ApprovalOrigin } from "../domain/approval.ts";
+import type { ApprovalCard, CardAddress, CardArgument } from "../domain/approval-card.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { ArgumentRole, Tier, Tool } from "../domain/tool.ts";
 import { leavesOf, roleOrder, type Leaf } from "./card.ts";
@@ -19,7 +19,9 @@ export interface CardParts {
   readonly conversationId: string | undefined;
   /** What the conversation held before the call. */
   readonly seen: Seen;
-  readonly limits: Pick<Limits, "cardSaidCharsMax" | "cardArgumentsMax" | "cardValueCharsMax" | "cardQuoteCharsMax">;
+  /** Addresses, links and accounts in a text, in the order in which the trace numbers them. */
+  readonly addressesIn: (text: string) => readonly string[];
+  readonly limits: Pick<Limits, "cardSaidCharsMax" | "cardArgumentsMax" | "cardAddressesMax" | "cardValueCharsMax" | "cardQuoteCharsMax">;
 }
 
 const nameCharsMax = 80;
@@ -41,8 +43,9 @@ export function approvalCard(parts: CardParts): ApprovalCard {
     agent: visible(approval.callerCredentialId),
     conversationId: conversationId === undefined ? undefined : cutVisible(conversationId, nameCharsMax).text,
     said: said === undefined ? undefined : { text: cutVisible(said, limits.cardSaidCharsMax).text, chars: said.length, isAttested },
+    asked: approval.asked,
     // Of everything, also of what does not fit on the card: an argument nobody asked for must not hide behind many.
-    notSaid: all.filter(({ origin }) => origin !== undefined && origin.kind !== "user").map(({ name }) => name),
+    notSaid: all.filter(isNotSaid).map(({ name }) => name),
     arguments: all.slice(0, limits.cardArgumentsMax),
     argumentsLeftOutCount: Math.max(0, all.length - limits.cardArgumentsMax),
     tier: tool?.tier,
@@ -62,7 +65,12 @@ const undoWords: Readonly<Record<Tier, string>> = {
   privileged: "none that is known: the tool is declared privileged",
 };
 
-function cardArgument(leaf: Leaf, { seen, limits }: CardParts): CardArgument {
+function isNotSaid({ origin, carries }: CardArgument): boolean {
+  return (origin !== undefined && origin.kind !== "user") || carries?.some((address) => address.origin.kind !== "user") === true;
+}
+
+function cardArgument(leaf: Leaf, parts: CardParts): CardArgument {
+  const { seen, limits, approval } = parts;
   const { pointer, role, value } = leaf;
   const name = cutVisible(leaf.name, nameCharsMax).text;
   if (role === "credential") return { pointer, name, role, value: "(a credential, not shown)", chars: 0, isCut: true, origin: undefined };
@@ -71,9 +79,26 @@ function cardArgument(leaf: Leaf, { seen, limits }: CardParts): CardArgument {
   const { text: shown, isCut } = cutVisible(typeof value === "string" ? JSON.stringify(value) : text, limits.cardValueCharsMax);
   const origin =
     isSteering(role, text) && (typeof value === "string" || typeof value === "number" || typeof value === "boolean")
-      ? originOf(value, seen, limits.cardQuoteCharsMax)
+      ? originOf(value, seen, { quoteCharsMax: limits.cardQuoteCharsMax, traced: tracedAt(approval, pointer) })
       : undefined;
-  return { pointer, name, role, value: shown, chars: text.length, isCut, origin };
+  const carries = typeof value === "string" && (role === "content" || role === undefined) ? addressesOf(pointer, value, parts) : [];
+  return { pointer, name, role, value: shown, chars: text.length, isCut, origin, ...(carries.length > 0 && { carries }) };
+}
+
+/** What somebody could be made to write to, pay to or open; an argument that is nothing but one address is judged as a whole. */
+function addressesOf(pointer: string, text: string, { addressesIn, approval, seen, limits }: CardParts): readonly CardAddress[] {
+  const found = new Map<string, CardAddress>();
+  for (const [part, address] of addressesIn(text).entries()) {
+    if (address === text.trim() || found.has(address)) continue;
+    const origin = originOf(address, seen, { quoteCharsMax: limits.cardQuoteCharsMax, traced: tracedAt(approval, pointer, part) });
+    found.set(address, { text: cutVisible(address, limits.cardValueCharsMax).text, origin });
+  }
+  const isSaid = ({ origin }: CardAddress): number => (origin.kind === "user" ? 1 : 0);
+  return [...found.values()].toSorted((left, right) => isSaid(left) - isSaid(right)).slice(0, limits.cardAddressesMax);
+}
+
+function tracedAt({ origins }: Approval, pointer: string, part?: number): ApprovalOrigin | undefined {
+  return origins?.find((each) => each.pointer === pointer && each.part === part);
 }
 
 function isSteering(role: ArgumentRole | undefined, text: string): boolean {

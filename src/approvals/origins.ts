@@ -1,4 +1,5 @@
-import type { CardOrigin } from "../domain/approval-card.ts";
+import type { ApprovalOrigin } from "../domain/approval.ts";
+import type { CardOrigin, CardTrust } from "../domain/approval-card.ts";
 import type { Json } from "../domain/json.ts";
 import { headOf, tailOf, visible } from "./visible.ts";
 
@@ -11,22 +12,54 @@ export interface Seen {
 /** Shorter values are found everywhere, which says nothing. */
 const valueCharsMin = 3;
 
+/** What is looked for besides the value. */
+export interface OriginSearch {
+  readonly quoteCharsMax: number;
+  /** What the trace found when the question was asked. */
+  readonly traced?: ApprovalOrigin | undefined;
+}
+
 /**
- * Where a value was seen before: in what the user said, else in the newest result that holds it, as a whole word and without regard to case. A value
- * that was only worked out from others counts as seen nowhere.
+ * Where a value was seen before: in what the user said, else where the trace found it, else in the newest result that holds it, as a whole word and
+ * without regard to case. The trace also knows other notations and other conversations; of the latter nothing is quoted.
  */
-export function originOf(value: string | number | boolean, seen: Seen, quoteCharsMax: number): CardOrigin {
+export function originOf(value: string | number | boolean, seen: Seen, { quoteCharsMax, traced }: OriginSearch): CardOrigin {
   const wanted = String(value).trim().toLowerCase();
   if (wanted === "") return { kind: "nowhere" };
+  const looking = { isNumber: typeof value === "number", quoteCharsMax };
   for (const words of seen.said) {
-    const at = find(words, wanted, typeof value === "number");
+    const at = find(words, wanted, looking.isNumber);
     if (at >= 0) return { kind: "user", quote: quoteAround(words, at, { length: wanted.length, quoteCharsMax }) };
   }
+  const trust = traced === undefined ? undefined : trustIn(traced.source);
+  if (traced !== undefined && isSure(traced)) return tracedOrigin(traced, { seen, wanted, looking });
   for (const { tool, callId, atMs, value: result } of seen.results) {
-    const quote = quoteIn(result, wanted, { isNumber: typeof value === "number", quoteCharsMax });
-    if (quote !== undefined) return { kind: "result", tool, callId, atMs, quote };
+    const quote = quoteIn(result, wanted, looking);
+    if (quote !== undefined) return { kind: "result", tool, callId, atMs, quote, trust };
   }
-  return { kind: "nowhere" };
+  return traced?.source === "untrusted" ? { kind: "forgotten" } : { kind: "nowhere" };
+}
+
+/** Whether the trace names a place. */
+function isSure({ source, tool }: ApprovalOrigin): boolean {
+  return source === "user" || (source !== "nowhere" && tool !== undefined);
+}
+
+function tracedOrigin(
+  { source, tool, atMs, callId }: ApprovalOrigin,
+  { seen, wanted, looking }: { readonly seen: Seen; readonly wanted: string; readonly looking: Looking },
+): CardOrigin {
+  if (source === "user" || tool === undefined || atMs === undefined) return { kind: "user", quote: undefined };
+  const trust = trustIn(source) ?? "untrusted";
+  const place = { tool: visible(tool), atMs, trust };
+  if (callId === undefined) return { kind: "elsewhere", ...place };
+  const result = seen.results.find((each) => each.callId === callId);
+  return { kind: "result", ...place, callId, quote: result === undefined ? undefined : quoteIn(result.value, wanted, looking) };
+}
+
+function trustIn(source: ApprovalOrigin["source"]): CardTrust | undefined {
+  if (source === "user" || source === "nowhere") return undefined;
+  return source === "named-record" ? "untrusted" : source;
 }
 
 interface Looking {

@@ -4,14 +4,37 @@ const hidden =
 const stackedMarks = /(\p{M}{3})(\p{M}+)/gu;
 const unusualSpaces = /[\p{Zs}]/gu;
 
+const word = /[\p{L}\p{M}\p{N}_]+/gu;
+const address = /[\p{L}\p{M}\p{N}_.@:/-]+/gu;
+const latin = /\p{Script=Latin}/u;
+/** Letters of alphabets that share shapes with Latin, and plain letters and digits in wide or mathematical dress. Writing that mixes with Latin honestly is left alone. */
+const alien =
+  /[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Armenian}\p{Script=Cherokee}\p{Script=Coptic}\p{Script=Lisu}\uff10-\uff5a\u{1d400}-\u{1d7ff}]/gu;
+/** Words of such letters that look like Latin ones from end to end. */
+const mimic = /^[аеорсухѕіјԁһӏԛԝѵАВЕКМНОРСТХУЅІЈԚԜονιυκαρτΑΒΕΖΗΙΚΜΝΟΡΤΥΧօոսցհԼՕՏ]+$/u;
+
+/**
+ * Letters that pass for Latin ones are written out where they stand among Latin ones: `p⟨U+0430⟩ypal` in one word, or a whole part of an address such as
+ * `⟨U+0430⟩⟨U+0440⟩⟨U+0440⟩.example`. After the confusables of Unicode Technical Standard 39, cut down to what people meet in names and addresses.
+ */
+function markLookalikes(text: string): string {
+  if (!latin.test(text) || text.search(alien) < 0) return text;
+  const inWords = text.replace(word, (each) => (latin.test(each) && !isAscii(each) ? each.replace(alien, mark) : each));
+  return inWords.replace(address, (each) =>
+    latin.test(each) && !isAscii(each) ? each.replace(word, (part) => (mimic.test(part) ? Array.from(part, mark).join("") : part)) : each,
+  );
+}
+
+function isAscii(text: string): boolean {
+  return !/[^\x20-\x7e]/.test(text);
+}
+
 /**
  * Text that somebody else wrote, with everything a reader could not see written out as `⟨U+202E⟩`: control characters, direction overrides, zero-width
- * characters, unusual spaces, accents beyond three on one letter. The text itself cannot forge such a mark: its own brackets are written out too.
+ * characters, unusual spaces, accents beyond three on one letter, letters that only look like Latin ones. The text itself cannot forge such a mark: its own brackets are written out too.
  */
 export function visible(text: string): string {
-  return text
-    .toWellFormed()
-    .replace(/[⟨⟩]/g, mark)
+  return markLookalikes(text.toWellFormed().replace(/[⟨⟩]/g, mark))
     .replace(hidden, mark)
     .replace(unusualSpaces, (space) => (space === " " ? space : mark(space)))
     .replace(stackedMarks, (_all, kept: string, more: string) => kept + Array.from(more, mark).join(""));

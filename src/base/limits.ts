@@ -67,6 +67,16 @@ export const limitTable = {
   cardArgumentsMax: { value: 50, unit: "arguments", about: "single values on the card of an approval, the most consequential first" },
   cardValueCharsMax: { value: 300, unit: "characters", about: "one value on the card of an approval" },
   cardQuoteCharsMax: { value: 200, unit: "characters", about: "a quote of where an argument on the card of an approval came from" },
+  cardAddressesMax: {
+    value: 10,
+    unit: "addresses",
+    about: "addresses, links and accounts that one text on the card of an approval carries",
+  },
+  approvalOriginsMax: {
+    value: 100,
+    unit: "origins",
+    about: "where values of a call came from, kept with its approval, the riskiest first",
+  },
   cardEntriesMax: {
     value: 200,
     unit: "entries",

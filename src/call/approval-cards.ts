@@ -4,6 +4,7 @@ import type { Approval } from "../domain/approval.ts";
 import type { ApprovalCard } from "../domain/approval-card.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import { readEntry } from "../ledger/trail.ts";
+import { addressesIn } from "../flow/trace.ts";
 import type { OpenedValues } from "../ledger/vault.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Sessions } from "./sessions.ts";
@@ -21,7 +22,7 @@ export async function readCard(
 ): Promise<ApprovalCard> {
   const session = await sessions.find(approval.sessionId, approval.tenant);
   const found = runtime.registry.resolve(`${approval.tool}@${approval.version}`, () => true);
-  const said = opened?.["said"]?.value as string | undefined;
+  const said = redacted(runtime, opened?.["said"]?.value);
   const before = opened === undefined ? { said: [], results: [] } : await seenBefore(runtime, approval);
   return approvalCard({
     approval,
@@ -30,6 +31,7 @@ export async function readCard(
     said,
     isAttested: session?.wordsAttested ?? false,
     conversationId: session?.conversationId,
+    addressesIn,
     seen: said === undefined ? before : { ...before, said: [said, ...before.said] },
     limits: runtime.limits,
   });
@@ -43,11 +45,16 @@ async function seenBefore(runtime: Runtime, approval: Approval): Promise<Seen> {
   for (const entry of entries) {
     if (entry.callId === undefined || entry.callId === callId || entry.atMs > createdAtMs) continue;
     const { body, private: values } = await readEntry(entry, runtime.vault);
-    const words = values?.["said"];
-    if (typeof words === "string") said.add(words);
+    const words = redacted(runtime, values?.["said"]);
+    if (words !== undefined) said.add(words);
     const value = values?.["result"];
     if (value !== undefined)
       results.push({ tool: (body as { readonly tool: string }).tool, callId: entry.callId, atMs: entry.atMs, value });
   }
   return { said: [...said], results };
+}
+
+/** A user's words without the secrets in them: whoever judges a call need not learn those. Results were redacted before they were recorded. */
+function redacted(runtime: Runtime, words: unknown): string | undefined {
+  return typeof words === "string" ? (runtime.redact(words, JSON.stringify(words)) as string) : undefined;
 }

@@ -1,6 +1,6 @@
 import { approvalKey, pendingCounter } from "../approvals/approvals.ts";
 import { approvalSummary } from "../approvals/card.ts";
-import type { Approval } from "../domain/approval.ts";
+import type { Approval, ApprovalOrigin } from "../domain/approval.ts";
 import type { Decision } from "../domain/decision.ts";
 import type { Json } from "../domain/json.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
@@ -75,12 +75,37 @@ function newApproval(state: CallState, decision: Decision): Approval {
     reasons: decision.reasons,
     factDigests: decision.factDigests,
     policyVersion: decision.policyVersion,
+    ...tracedOrigins(state),
     summary: approvalSummary(tool, state.args),
     state: "pending",
     answers: [],
     createdAtMs: nowMs,
     expiresAtMs: nowMs + runtime.limits.approvalExpiryMs,
   };
+}
+
+const riskOrder = [
+  "untrusted",
+  "nowhere",
+  "named-record",
+  "directory",
+  "trusted",
+  "user",
+] as const satisfies readonly ApprovalOrigin["source"][];
+
+/** Where values came from, for the card. What a session knows lives in memory and ages; the question may wait for days. */
+function tracedOrigins({ traced, session, runtime }: CallState): Pick<Approval, "asked" | "origins"> {
+  if (traced === undefined) return {};
+  const first = new Map(traced.traced.toReversed().map((each) => [`${each.pointer}#${each.part ?? ""}`, each]));
+  const origins = [...first.values()].map(({ pointer, part, source, origin }): ApprovalOrigin => ({
+    pointer,
+    ...(part !== undefined && { part }),
+    source,
+    ...(origin !== undefined && { tool: origin.tool, atMs: origin.atMs }),
+    ...(origin?.sessionId === session.id && { callId: origin.callId }),
+  }));
+  const ordered = origins.toSorted((left, right) => riskOrder.indexOf(left.source) - riskOrder.indexOf(right.source));
+  return { asked: traced.intent, origins: ordered.slice(0, runtime.limits.approvalOriginsMax) };
 }
 
 function parkOperations(state: CallState, approval: Approval, sealed: Uint8Array): Operation[] {

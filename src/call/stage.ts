@@ -6,6 +6,7 @@ import type { TurnFacts } from "../domain/principal.ts";
 import type { ToolCall } from "../domain/tool-call.ts";
 import type { Failure, RegisteredTool } from "../domain/tool.ts";
 import type { Permit } from "../resilience/guards.ts";
+import type { FlowTrace } from "../flow/trace.ts";
 import type { CachedResult, CacheOrigin } from "../resilience/read-cache.ts";
 import type { Row, RowKey } from "../store/store.ts";
 import type { ArgumentTexts } from "./argument-texts.ts";
@@ -95,6 +96,8 @@ export interface CallState {
   /** What the call claims of the history of calls; undefined where no rule looks back. */
   history: HeldHistory | undefined;
   decision: Decision | undefined;
+  /** Where the arguments came from; undefined where nobody had to look. */
+  traced: FlowTrace | undefined;
   /** How often it was judged again, because what it relied on had changed. */
   againCount: number;
   /** What lets the call go to its upstream: held from `admit` until its last attempt is over. */

@@ -62,6 +62,7 @@ class TravellingCall implements CallState {
   facts: CallState["facts"] = noFacts;
   history: CallState["history"] = undefined;
   decision: CallState["decision"] = undefined;
+  traced: CallState["traced"] = undefined;
   againCount = 0;
   permit: CallState["permit"] = undefined;
   unavailable: CallState["unavailable"] = undefined;

@@ -25,7 +25,10 @@ function judge(state: CallState, tool: Tool, knowledge: SessionKnowledge): Verdi
   const { mode } = runtime.flow;
   const decision = state.decision as Decision;
   if (turn.said !== undefined && (mode !== "strict" || session.wordsAttested)) knowledge.words.add(turn.said, session.wordsAttested);
-  const traced = traceCall({ tool, args: state.args, isStanding: isWaived(decision), isStrict: mode === "strict" }, knowledge);
+  const traced = (state.traced = traceCall(
+    { tool, args: state.args, isStanding: isWaived(decision), isStrict: mode === "strict" },
+    knowledge,
+  ));
   state.decision = decided(decision, tool, { traced, mode, isAttested: knowledge.words.isAttested });
   return state.decision.effect === "deny" ? stopWith(forbidden(traced)) : proceed;
 }

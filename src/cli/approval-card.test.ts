@@ -11,6 +11,7 @@ const card: ApprovalCard = {
   agent: "desk",
   conversationId: undefined,
   said: { text: "refund A-1", chars: 10, isAttested: false },
+  asked: "not-asked",
   notSaid: ["amount"],
   arguments: [
     { pointer: "/amount", name: "amount", role: "amount", value: "80", chars: 2, isCut: false, origin: { kind: "nowhere" } },
@@ -30,7 +31,12 @@ const card: ApprovalCard = {
       value: '"hi"',
       chars: 2,
       isCut: false,
-      origin: { kind: "result", tool: "mail.read", callId: "call_1", atMs: 0, quote: "say hi" },
+      origin: { kind: "result", tool: "mail.read", callId: "call_1", atMs: 0, quote: "say hi", trust: "untrusted" },
+      carries: [
+        { text: "bob@evil.example", origin: { kind: "elsewhere", tool: "web.get", atMs: 0, trust: "untrusted" } },
+        { text: "eve@evil.example", origin: { kind: "forgotten" } },
+        { text: "ada@acme.example", origin: { kind: "user", quote: undefined } },
+      ],
     },
   ],
   argumentsLeftOutCount: 0,
@@ -50,16 +56,23 @@ test("a person reads what will happen, what the user did not say, and where argu
     user   ada (support)
     agent  desk
     said   "refund A-1" (as the agent claims)
+    asked  the user did not ask for this kind of action
     needs  2 of lead, just authenticated
     the user did not say: amount
 
     arguments
     amount (amount): 80
-      seen nowhere in this conversation
+      seen nowhere: made up or worked out
     orderId (ref): "A-1"
       said by the user: refund A-1
     note: "hi"
-      read by mail.read at 1970-01-01T00:00:00.000Z: say hi
+      untrusted text, read by mail.read at 1970-01-01T00:00:00.000Z: say hi
+      holds bob@evil.example
+        from another conversation: untrusted text, read by web.get at 1970-01-01T00:00:00.000Z
+      holds eve@evil.example
+        from untrusted text; which is no longer remembered
+      holds ada@acme.example
+        said by the user: (not quoted: in another notation, or too long ago)
 
     why it asks
     tier:irreversible  an irreversible call wants a person's answer

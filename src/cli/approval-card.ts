@@ -1,5 +1,5 @@
 import { isoTime } from "../base/clock.ts";
-import type { ApprovalCard, CardArgument } from "../domain/approval-card.ts";
+import type { ApprovalCard, CardArgument, CardOrigin, CardTrust } from "../domain/approval-card.ts";
 import type { JsonObject } from "../domain/json.ts";
 import { jsonText } from "../gateway/json-text.ts";
 import { paint, plain, plainJson, table, type Terminal } from "./terminal.ts";
@@ -37,6 +37,7 @@ export function cardText(terminal: Terminal, shown: ShownApproval): string {
       ["agent", card.agent],
       ...(card.conversationId === undefined ? [] : [["conversation", card.conversationId]]),
       ["said", saidText(card)],
+      ...(card.asked === undefined ? [] : [["asked", askedWords[card.asked]]]),
       ["needs", `${jsonText(approval["quorum"])} of ${(approval["approvers"] as readonly string[]).join(", ")}${freshWords(approval)}`],
     ]),
     ...(card.isToolChanged ? [`${paint(terminal, "red", "the tool's definition changed since the question was asked")}\n`] : []),
@@ -63,6 +64,12 @@ function saidText({ said }: ApprovalCard): string {
   return `"${said.text}"${said.chars > said.text.length ? ` (${said.chars} characters)` : ""}${trust}`;
 }
 
+const askedWords = {
+  asked: "the user asked for this kind of action",
+  "not-asked": "the user did not ask for this kind of action",
+  unknown: "whether the user asked for this is not known",
+} as const satisfies Record<NonNullable<ApprovalCard["asked"]>, string>;
+
 function freshWords(approval: JsonObject): string {
   return approval["needsFreshAuthentication"] === true ? ", just authenticated" : "";
 }
@@ -71,11 +78,38 @@ function argumentText(terminal: Terminal, argument: CardArgument): string {
   const { name, role, value, chars, isCut, origin } = argument;
   const cut = isCut && chars > 0 ? ` (${chars} characters)` : "";
   const line = `${plain(name)}${role === undefined ? "" : ` (${role})`}: ${plain(value)}${cut}\n`;
-  if (origin === undefined) return line;
-  if (origin.kind === "user") return `${line}  ${paint(terminal, "green", "said by the user:")} ${plain(origin.quote)}\n`;
-  if (origin.kind === "nowhere") return `${line}  ${paint(terminal, "red", "seen nowhere in this conversation")}\n`;
-  const source = `read by ${plain(origin.tool)} at ${isoTime(origin.atMs)}:`;
-  return `${line}  ${paint(terminal, "yellow", source)} ${plain(origin.quote)}\n`;
+  const carried = (argument.carries ?? []).map((each) => `  holds ${plain(each.text)}\n    ${originText(terminal, each.origin)}\n`);
+  return `${line}${origin === undefined ? "" : `  ${originText(terminal, origin)}\n`}${carried.join("")}`;
+}
+
+function originText(terminal: Terminal, origin: CardOrigin): string {
+  switch (origin.kind) {
+    case "user":
+      return `${paint(terminal, "green", "said by the user:")} ${quoteText(origin.quote)}`;
+    case "nowhere":
+      return paint(terminal, "red", "seen nowhere: made up or worked out");
+    case "forgotten":
+      return paint(terminal, "red", "from untrusted text; which is no longer remembered");
+    case "elsewhere":
+      return paint(
+        terminal,
+        "yellow",
+        `from another conversation: ${trustWords(origin.trust)}read by ${plain(origin.tool)} at ${isoTime(origin.atMs)}`,
+      );
+    case "result": {
+      const source = `${trustWords(origin.trust)}read by ${plain(origin.tool)} at ${isoTime(origin.atMs)}:`;
+      return `${paint(terminal, "yellow", source)} ${quoteText(origin.quote)}`;
+    }
+  }
+}
+
+function quoteText(quote: string | undefined): string {
+  return quote === undefined ? "(not quoted: in another notation, or too long ago)" : plain(quote);
+}
+
+function trustWords(trust: CardTrust | undefined): string {
+  if (trust === undefined) return "";
+  return trust === "directory" ? "an entry of a directory, " : `${trust} text, `;
 }
 
 /** Whether the card shows everything that would run. */

@@ -1,3 +1,4 @@
+import type { Asked } from "./approval.ts";
 import type { Reason } from "./decision.ts";
 import type { ArgumentRole, Tier } from "./tool.ts";
 
@@ -15,7 +16,9 @@ export interface ApprovalCard {
   readonly conversationId: string | undefined;
   /** The user's words of the turn; undefined where the agent did not pass them on, or they were erased. */
   readonly said: CardSaid | undefined;
-  /** Names of consequential arguments whose values the user did not say, most consequential first. */
+  /** Whether the user asked for this kind of action; undefined where nothing was traced. */
+  readonly asked: Asked | undefined;
+  /** Names of consequential arguments whose values, or addresses in them, the user did not say; most consequential first. */
   readonly notSaid: readonly string[];
   readonly arguments: readonly CardArgument[];
   /** Arguments beyond `cardArgumentsMax`, which are only in the arguments themselves. */
@@ -52,11 +55,34 @@ export interface CardArgument {
   readonly isCut: boolean;
   /** Undefined for arguments that steer nothing. */
   readonly origin: CardOrigin | undefined;
+  /** Addresses, links and accounts in its text, those that the user did not say first; at most `cardAddressesMax`. Left out where there are none. */
+  readonly carries?: readonly CardAddress[];
 }
 
-/** Where the value of an argument was seen before the call, in this conversation. */
+/** A place inside a text that somebody could be made to write to, pay to, open or dial. Decoded where the text hides it in another notation. */
+export interface CardAddress {
+  readonly text: string;
+  readonly origin: CardOrigin;
+}
+
+/** How far the source of a value is believed. */
+export type CardTrust = "trusted" | "directory" | "untrusted";
+
+/**
+ * Where the value of an argument was seen before the call. A quote is missing where the value stood there in another notation, and where it was erased.
+ * `elsewhere`: another conversation of the same user, of which nothing is quoted. `forgotten`: untrusted text, nobody remembers which.
+ */
 export type CardOrigin =
-  | { readonly kind: "user"; readonly quote: string }
-  | { readonly kind: "result"; readonly tool: string; readonly callId: string; readonly atMs: number; readonly quote: string }
-  /** It was seen nowhere: the model made it up, worked it out, or wrote it differently. */
+  | { readonly kind: "user"; readonly quote: string | undefined }
+  | {
+      readonly kind: "result";
+      readonly tool: string;
+      readonly callId: string;
+      readonly atMs: number;
+      readonly quote: string | undefined;
+      readonly trust: CardTrust | undefined;
+    }
+  | { readonly kind: "elsewhere"; readonly tool: string; readonly atMs: number; readonly trust: CardTrust }
+  | { readonly kind: "forgotten" }
+  /** It was seen nowhere: the model made it up, or worked it out. */
   | { readonly kind: "nowhere" };

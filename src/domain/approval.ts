@@ -24,6 +24,25 @@ export interface ApprovalEdit {
   readonly pointers: readonly string[];
 }
 
+/** Whether the user asked for this kind of action, as far as their words tell. */
+export type Asked = "asked" | "not-asked" | "unknown";
+
+/** Where a value of the call came from, as traced when the question was asked. It holds no value, and of other conversations only source and time. */
+export interface ApprovalOrigin {
+  /** JSON pointer of the argument. */
+  readonly pointer: string;
+  /** Which address inside the argument it is about, in reading order from 0; absent: the argument as a whole. */
+  readonly part?: number;
+  /** Who vouches for it. */
+  readonly source: "user" | "trusted" | "directory" | "named-record" | "untrusted" | "nowhere";
+  /** The tool whose result held it, where that is remembered. */
+  readonly tool?: string;
+  /** Wall time of that call in milliseconds. */
+  readonly atMs?: number;
+  /** That call, where it was made in this conversation. */
+  readonly callId?: string;
+}
+
 /** Where an approval stands. `used`: the call ran or was settled under it. `void`: it no longer fits what would run. */
 export type ApprovalState = "pending" | "approved" | "rejected" | "expired" | "used" | "void";
 
@@ -48,6 +67,10 @@ export interface Approval {
   /** What asked; a new reason at waking needs a new approval. */
   readonly reasons: readonly Reason[];
   readonly factDigests: Readonly<Record<string, string>>;
+  /** Absent where nothing was traced. */
+  readonly asked?: Asked;
+  /** The riskiest first, at most `approvalOriginsMax`. */
+  readonly origins?: readonly ApprovalOrigin[];
   readonly policyVersion: string;
   /** One line in plain words: what will happen if somebody says yes. Bounded, control characters removed. */
   readonly summary: string;

@@ -24,6 +24,8 @@ export type Source =
 /** One value that steers or leaves, and where it came from. */
 export interface Traced {
   readonly pointer: string;
+  /** Which address inside the argument, by `addressesIn`; absent: the argument as a whole. */
+  readonly part?: number;
   readonly role: ArgumentRole;
   /** Who says what the argument means: its tool, its name, or nobody. */
   readonly roleFrom: "declared" | "name" | "nobody";

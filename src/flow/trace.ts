@@ -181,18 +181,24 @@ function hostOf(text: string): string {
   return urlParts(text)?.host ?? text;
 }
 
-/** Addresses, links and accounts inside content, also when they are written in another notation. */
+/** Addresses, links and accounts inside content, also when they are written in another notation, as they stand and in a fixed order. */
+export function addressesIn(text: string): readonly string[] {
+  return carriedIn(text).map((found) => found.text);
+}
+
+function carriedIn(text: string): readonly Actionable[] {
+  return [text, ...decodedOnce(text)].flatMap(actionablesIn);
+}
+
 function carriedBy(leaf: ArgumentLeaf, text: string, knowledge: SessionKnowledge): readonly Traced[] {
-  const role = "content";
-  return [text, ...decodedOnce(text)].flatMap((plain) =>
-    actionablesIn(plain).map((found): Traced => ({
-      pointer: leaf.pointer,
-      role,
-      roleFrom: fromOf(leaf),
-      text: found.text,
-      ...traceActionable(found, knowledge),
-    })),
-  );
+  return carriedIn(text).map((found, part): Traced => ({
+    pointer: leaf.pointer,
+    part,
+    role: "content",
+    roleFrom: fromOf(leaf),
+    text: found.text,
+    ...traceActionable(found, knowledge),
+  }));
 }
 
 function traceActionable(found: Actionable, knowledge: SessionKnowledge): Place {

@@ -8,8 +8,17 @@ const count: JsonObject = { type: "integer", minimum: 0 };
 
 const origin = open(
   {
-    kind: { enum: ["user", "result", "nowhere"] },
-    quote: { type: "string", description: "Around the place where the value was seen. Untrusted." },
+    kind: {
+      enum: ["user", "result", "elsewhere", "forgotten", "nowhere"],
+      description:
+        "`elsewhere`: another conversation of the same user, of which nothing is quoted. `forgotten`: untrusted text, nobody remembers which.",
+    },
+    quote: {
+      type: "string",
+      description:
+        "Around the place where the value was seen, without secrets. Untrusted. Absent where it stood there in another notation.",
+    },
+    trust: { enum: ["trusted", "directory", "untrusted"] },
     tool: text,
     callId: text,
     atMs: { type: "integer" },
@@ -17,7 +26,13 @@ const origin = open(
   ["kind"],
 );
 
-const argument = open({ pointer: text, name: text, role: text, value: text, chars: count, isCut: flag, origin }, [
+const carries: JsonObject = {
+  type: "array",
+  items: open({ text, origin }, ["text", "origin"]),
+  description: "Addresses, links and accounts in the text, decoded, those that the user did not say first.",
+};
+
+const argument = open({ pointer: text, name: text, role: text, value: text, chars: count, isCut: flag, origin, carries }, [
   "pointer",
   "name",
   "value",
@@ -34,7 +49,12 @@ export const cardSchema: JsonObject = open(
     agent: { type: "string", description: "The credential that made the call." },
     conversationId: text,
     said: open({ text, chars: count, isAttested: flag }),
-    notSaid: { type: "array", items: text, description: "Consequential arguments whose values the user did not say." },
+    asked: { enum: ["asked", "not-asked", "unknown"], description: "Whether the user asked for this kind of action." },
+    notSaid: {
+      type: "array",
+      items: text,
+      description: "Consequential arguments whose values, or addresses in them, the user did not say.",
+    },
     arguments: { type: "array", items: argument },
     argumentsLeftOutCount: count,
     tier: { enum: ["read", "reversible", "irreversible", "privileged"] },
