@@ -169,6 +169,11 @@ export interface TurnOptions {
   readonly model?: string;
   readonly traceId?: string;
   readonly offered?: readonly string[];
+  /**
+   * The calls of a response are authorised as a set before the first of them runs: where one is refused, would have to wait for a person, or they
+   * would together break a rule or a budget, none runs, and each other is answered with `SET_REFUSED`. Default false: each stands alone.
+   */
+  readonly allOrNothing?: boolean;
 }
 
 /** One turn: the calls of one model response. */

@@ -47,12 +47,12 @@ export function createCarrier(
       const state = newState({ runtime, ...parts });
       if (isClosing()) {
         const error = toolCallError("SHUTTING_DOWN", "this process is stopping; try again elsewhere or later", { retryAfterMs: 1_000 });
-        return answerOf(state, outcomeOf(error));
+        return turnedAway(state, outcomeOf(error));
       }
       const { load } = runtime.resilience;
       const { tenant } = parts.session.principal;
       // Before anything is looked up, and without a trace in the ledger: whoever floods us must not fill that as well.
-      if (load.sheds(tenant, state.startedMonotonicMs)) return answerOf(state, outcomeOf(overloaded()));
+      if (load.sheds(tenant, state.startedMonotonicMs)) return turnedAway(state, outcomeOf(overloaded()));
       const answer = track(state);
       return answer instanceof Promise ? inTime(state, underLoad(load, tenant, answer)) : answer;
     },
@@ -78,6 +78,12 @@ export function createCarrier(
       });
     },
   };
+}
+
+/** A call that never began its journey; the calls it was to run with hear of it. */
+function turnedAway(state: CallState, outcome: Outcome): Answer {
+  state.set?.leave(state, outcome);
+  return answerOf(state, outcome);
 }
 
 async function underLoad(load: Load, tenant: string, answer: Promise<Answer>): Promise<Answer> {

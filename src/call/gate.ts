@@ -12,7 +12,8 @@ import { proceed, type CallState, type Verdict } from "./stage.ts";
 /** What a claim of the gate guards, so that a refusal can be explained. */
 type Guard = "session" | "principal" | "key" | "meaning" | "approval" | "widening" | "budget" | "history" | "none";
 
-interface Claims {
+/** Operations of one gate, each with what it guards. */
+export interface Claims {
   readonly operations: Operation[];
   readonly guards: Guard[];
 }
@@ -22,17 +23,8 @@ interface Claims {
  * If any part fails nothing is claimed and nothing is executed. A pure read claims without waiting for the disk.
  */
 export function gate(state: CallState): Verdict | Promise<Verdict> {
-  const { registered } = state;
-  const { tool } = registered as NonNullable<typeof registered>;
-  const claims: Claims = { operations: [], guards: [] };
-  // Before the key: its claim says what is held, for whoever has to settle it if this process dies.
-  state.heldMicrosUsd = state.parent === undefined ? tool.costMicrosUsd : 0;
-  claimIdentity(state, claims);
-  if (tool.tier !== "read" || state.key?.isAddressable === true) claimKey(state, claims);
-  if (state.approval !== undefined) claimApproval(state, claims);
-  if (state.widening !== undefined) push(claims, "widening", { op: "expect", ...state.widening });
-  claimBudget(state, claims);
-  for (const operation of historyClaims(state)) push(claims, "history", operation);
+  if (state.set !== undefined) return state.set.gate(state);
+  const claims = gateClaims(state);
   try {
     const result = claim(state, claims);
     return result instanceof Promise
@@ -46,6 +38,22 @@ export function gate(state: CallState): Verdict | Promise<Verdict> {
   }
 }
 
+/** Everything that a call claims, in the order in which it is claimed; its intent goes with it. */
+export function gateClaims(state: CallState): Claims {
+  const { registered } = state;
+  const { tool } = registered as NonNullable<typeof registered>;
+  const claims: Claims = { operations: [], guards: [] };
+  // Before the key: its claim says what is held, for whoever has to settle it if this process dies.
+  state.heldMicrosUsd = state.parent === undefined ? tool.costMicrosUsd : 0;
+  claimIdentity(state, claims);
+  if (tool.tier !== "read" || state.key?.isAddressable === true) claimKey(state, claims);
+  if (state.approval !== undefined) claimApproval(state, claims);
+  if (state.widening !== undefined) push(claims, "widening", { op: "expect", ...state.widening });
+  claimBudget(state, claims);
+  for (const operation of historyClaims(state)) push(claims, "history", operation);
+  return claims;
+}
+
 function claim(state: CallState, { operations }: Claims): CommitResult | Promise<CommitResult> {
   const { runtime, registered } = state;
   const wait = registered?.tool.tier === "read" ? "claimed" : "durable";
@@ -54,8 +62,12 @@ function claim(state: CallState, { operations }: Claims): CommitResult | Promise
   return waiting === undefined ? commit() : waiting.then(commit);
 }
 
-function claimed(state: CallState, { operations, guards }: Claims, result: CommitResult): Verdict {
-  if (result.kind === "refused") return explainRefusal(state, guards[result.index] as Guard, operations[result.index] as Operation);
+function claimed(state: CallState, claims: Claims, result: CommitResult): Verdict {
+  return result.kind === "refused" ? explainRefusal(state, claims, result.index) : passGate(state, claims);
+}
+
+/** The claims hold and the intent is written: from here on the call is settled, whatever happens. */
+export function passGate(state: CallState, { guards }: Claims): Verdict {
   state.isClaimed = true;
   if (guards.includes("key")) state.claimVersion = (state.keyRow?.version ?? 0) + 1;
   return proceed;
@@ -65,7 +77,7 @@ function claimed(state: CallState, { operations, guards }: Claims, result: Commi
  * Nothing was sent. Where the store cannot even say whether the intent was written, recovery may still find it and carry it out, so the caller is
  * not told that nothing will happen.
  */
-function unrecordedIntent(cause: unknown): ToolCallError {
+export function unrecordedIntent(cause: unknown): ToolCallError {
   if (cause instanceof ToolCallError && cause.effect === "unknown")
     return toolCallError(
       "LEDGER_UNAVAILABLE",
@@ -178,8 +190,10 @@ function claimBudget(state: CallState, claims: Claims): void {
   for (const operation of claim.operations) push(claims, "budget", operation);
 }
 
-function explainRefusal(state: CallState, guard: Guard, operation: Operation): Verdict {
-  switch (guard) {
+/** What follows for a call from the claim at `index` that did not hold. */
+export function explainRefusal(state: CallState, { operations, guards }: Claims, index: number): Verdict {
+  const operation = operations[index] as Operation;
+  switch (guards[index] as Guard) {
     case "session":
     case "principal":
     case "history":

@@ -57,6 +57,11 @@ async function standing(
   return { rows, atMs, findings };
 }
 
+/** Where the claims of a call stand, in their order. */
+export function claimKeys({ history, session }: CallState): readonly RowKey[] {
+  return (history?.claims ?? []).map((claim) => keyOf(session.principal.tenant, claim));
+}
+
 /** The rules that a call counts for, each once, for the record. */
 export function claimedRules({ claims }: HeldHistory): readonly string[] {
   return [...new Set(claims.flatMap((claim) => (claim.kind === "mark" ? [] : [claim.rule.id])))];

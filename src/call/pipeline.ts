@@ -82,6 +82,7 @@ async function goOn(state: CallState, from: number, waiting: Promise<number>): P
 function arrived(state: CallState): Answer {
   releasePermit(state);
   assert(state.outcome !== undefined, "every journey ends with an outcome");
+  state.set?.leave(state, state.outcome);
   state.runtime.observe(state, "call", state.outcome.kind, "");
   return answerOf(state, state.outcome);
 }
@@ -104,6 +105,7 @@ function follow(state: CallState, stage: Stage, verdict: Verdict): number | Prom
       if (state.runtime.hasObservers) tell(state, stage.name);
       return stageIndex[stage.name] + 1;
     case "suspend":
+      if (state.set !== undefined) return end(state, stage, state.set.cannotWait(state));
       return park(state, verdict.decision).then((parked) => follow(state, stage, parked));
     case "again":
       return state.againCount < againMax ? startAgain(state, stage, verdict.from) : end(state, stage, keepsChanging());

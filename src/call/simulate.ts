@@ -342,7 +342,7 @@ function rulesFor(reasons: readonly Reason[], effect: string): readonly string[]
 }
 
 function isElsewhere({ rule }: Reason): boolean {
-  return rule.startsWith("flow:") || rule.startsWith("point:") || rule === "duplicate";
+  return rule.startsWith("flow:") || rule.startsWith("set:") || rule.startsWith("point:") || rule === "duplicate";
 }
 
 function unheardOf(tool: Tool): readonly ("trace" | "points")[] {

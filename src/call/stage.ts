@@ -10,6 +10,7 @@ import type { FlowTrace } from "../flow/trace.ts";
 import type { CachedResult, CacheOrigin } from "../resilience/read-cache.ts";
 import type { Row, RowKey } from "../store/store.ts";
 import type { ArgumentTexts } from "./argument-texts.ts";
+import type { CallSet } from "./call-set.ts";
 import type { HeldHistory } from "./history.ts";
 import type { CallKey } from "./keys.ts";
 import type { LiveSession, Runtime } from "./runtime.ts";
@@ -73,6 +74,8 @@ export interface CallState {
   readonly parent: { readonly callId: string; readonly purpose: Purpose } | undefined;
   /** The given approval under which a parked call wakes. */
   readonly approval: { readonly approval: Approval; readonly version: number } | undefined;
+  /** The calls that it runs together with or not at all; undefined for a call that stands alone. */
+  readonly set: CallSet | undefined;
 
   // Filled on the way.
   /** The yes for the whole session that the call relies on instead of an approval of its own. */

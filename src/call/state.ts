@@ -25,6 +25,7 @@ export interface StateParts {
   readonly onProgress?: ((message: string) => void) | undefined;
   readonly parent?: CallState["parent"];
   readonly approval?: CallState["approval"];
+  readonly set?: CallState["set"];
 }
 
 /** A call at the start of its journey. */
@@ -49,6 +50,7 @@ class TravellingCall implements CallState {
   readonly onProgress: CallState["onProgress"];
   readonly parent: CallState["parent"];
   readonly approval: CallState["approval"];
+  readonly set: CallState["set"];
   widening: CallState["widening"] = undefined;
   registered: CallState["registered"] = undefined;
   args: CallState["args"] = noArguments;
@@ -84,7 +86,7 @@ class TravellingCall implements CallState {
   handle: CallState["handle"] = undefined;
   outcome: CallState["outcome"] = undefined;
 
-  constructor({ runtime, session, turn, call, callId, signal, onProgress, parent, approval }: StateParts) {
+  constructor({ runtime, session, turn, call, callId, signal, onProgress, parent, approval, set }: StateParts) {
     this.runtime = runtime;
     this.session = session;
     this.turn = turn;
@@ -96,6 +98,7 @@ class TravellingCall implements CallState {
     this.onProgress = onProgress;
     this.parent = parent;
     this.approval = approval;
+    this.set = set;
   }
 
   get requestDigest(): string {

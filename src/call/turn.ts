@@ -11,6 +11,7 @@ import type { Form, ToolCall } from "../domain/tool-call.ts";
 import type { Tool } from "../domain/tool.ts";
 import { ToolCallError, toolCallError } from "../errors/tool-call-error.ts";
 import type { BoxSession, BoxTurn, CallRequest, Listener, TurnOptions } from "./box.ts";
+import { CallSet } from "./call-set.ts";
 import type { LiveSession, Runtime } from "./runtime.ts";
 import { shownTools } from "./shown-tools.ts";
 import { noTurn } from "./state.ts";
@@ -22,6 +23,7 @@ export type Carry = (parts: {
   readonly call: ToolCall;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((message: string) => void) | undefined;
+  readonly set?: CallSet | undefined;
 }) => Answer | Promise<Answer>;
 
 /** A session as its users see it. */
@@ -35,7 +37,7 @@ export function boxSession(runtime: Runtime, live: LiveSession & { readonly sess
     get principal(): Principal {
       return live.principal;
     },
-    turn: (options) => boxTurn(runtime, live, turnFacts(options, runtime.limits), carry),
+    turn: (options) => boxTurn({ runtime, live, carry }, turnFacts(options, runtime.limits), options?.allOrNothing === true),
     visibleTools,
     tools: (form) => codecs[form].tools(visibleTools(), shownTools(runtime, live).nameMap(form)),
   };
@@ -54,7 +56,9 @@ const textsOfTurn = [
 
 function turnFacts(options: TurnOptions | undefined, limits: Limits): TurnFacts {
   if (options === undefined) return noTurn;
-  const { id, said, reasoning, model, traceId, offered } = options;
+  const { id, said, reasoning, model, traceId, offered, allOrNothing } = options;
+  if (allOrNothing !== undefined && typeof (allOrNothing as unknown) !== "boolean")
+    throw toolCallError("REQUEST_INVALID", "`allOrNothing` of a turn must be true or false");
   for (const [name, limit] of textsOfTurn) {
     const text: unknown = options[name];
     const max = limits[limit];
@@ -64,7 +68,13 @@ function turnFacts(options: TurnOptions | undefined, limits: Limits): TurnFacts 
   return { id, said, reasoning, model, traceId, offered };
 }
 
-function boxTurn(runtime: Runtime, live: LiveSession, turn: TurnFacts, carry: Carry): BoxTurn {
+interface TurnParts {
+  readonly runtime: Runtime;
+  readonly live: LiveSession;
+  readonly carry: Carry;
+}
+
+function boxTurn({ runtime, live, carry }: TurnParts, turn: TurnFacts, isAllOrNothing: boolean): BoxTurn {
   const decode = (form: Form, response: unknown): Decoded =>
     readable(() => codecFor(form).decode(response, shownTools(runtime, live).nameMap(form), runtime.limits));
   function carryAll({ calls, stop }: Decoded, listener: Listener = noListener): readonly Answer[] | Promise<readonly Answer[]> {
@@ -77,7 +87,8 @@ function boxTurn(runtime: Runtime, live: LiveSession, turn: TurnFacts, carry: Ca
       const answer = carry({ session: live, turn, call: alone, signal, onProgress });
       return answer instanceof Promise ? answer.then((ended) => [ended]) : [answer];
     }
-    return Promise.all(trusted.map(async (call) => await carry({ session: live, turn, call, ...listener })));
+    const set = isAllOrNothing ? new CallSet(trusted.length) : undefined;
+    return Promise.all(trusted.map(async (call) => await carry({ session: live, turn, call, set, ...listener })));
   }
   return {
     async answer(form, response) {

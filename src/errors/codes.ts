@@ -149,6 +149,14 @@ export const codes = {
     retry: "never",
     about: "a budget of calls, tokens, time or money is spent",
   },
+  SET_REFUSED: {
+    fault: "policy",
+    effects: ["none"],
+    http: 403,
+    jsonRpc: -31029,
+    retry: "after-fix",
+    about: "another call of a set that runs whole or not at all was refused",
+  },
   TOOL_UNAVAILABLE: {
     fault: "tool",
     effects: ["none"],

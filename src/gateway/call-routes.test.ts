@@ -1,3 +1,4 @@
+import { verifies } from "../../test/verifies.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { keys, startGateway, type TestGateway } from "./gateway.fixture.ts";
 
@@ -126,6 +127,23 @@ describe("calls over HTTP", () => {
     });
     expect(answered).toMatchObject({ status: 200, json: { messages: [{ role: "tool", tool_call_id: "c1" }] } });
     expect(answered.text).toContain("A-7");
+  });
+
+  test(verifies("AUTH-18", "run the calls of a response together or not at all where the turn says so"), async () => {
+    const send = async (ids: readonly string[]) =>
+      await live.send("POST", "/v1/turns", {
+        key: keys.agent,
+        body: {
+          session: await live.session(),
+          form: "plain",
+          turn: { allOrNothing: true },
+          response: ids.map((id) => ({ tool: id === "none" ? "shop.none" : "shop.get", arguments: { id } })),
+        },
+      });
+    expect(await send(["A-7", "A-8"])).toMatchObject({ json: { messages: [{ outcome: "completed" }, { outcome: "completed" }] } });
+    expect(await send(["A-7", "none"])).toMatchObject({
+      json: { messages: [{ error: { code: "SET_REFUSED" } }, { error: { code: "TOOL_NOT_FOUND" } }] },
+    });
   });
 
   test("list the tools of the session, never those of others", async () => {

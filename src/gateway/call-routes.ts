@@ -23,6 +23,7 @@ const turnSchema = closed(
       maxItems: defaultLimits.toolsMax,
       description: "Tools the model was offered; calls of others are refused.",
     },
+    allOrNothing: { type: "boolean", description: "The calls of one response run together or not at all. Default false." },
   },
   [],
 );
