@@ -1,6 +1,6 @@
 /**
  * A bounded memory of numbers by id. When the younger half is full the older half is forgotten at once, because taking single items from the front
- * of a map gets slower with every one.
+ * of a map gets slower with every one. What is asked for counts as young again.
  */
 export class RecentValues {
   readonly #halfMax: number;
@@ -13,7 +13,11 @@ export class RecentValues {
   }
 
   get(id: string): number | undefined {
-    return this.#younger.get(id) ?? this.#older.get(id);
+    const young = this.#younger.get(id);
+    if (young !== undefined) return young;
+    const old = this.#older.get(id);
+    if (old !== undefined) this.set(id, old);
+    return old;
   }
 
   set(id: string, value: number): void {

@@ -29,7 +29,13 @@ export class SqliteState implements State, Changes {
   }
 
   version(id: string, key: RowKey): number {
-    return this.rows.get(id)?.version ?? this.#versions.get(id) ?? this.#overlay.row(id)?.version ?? this.#queries.version(key);
+    return this.rows.get(id)?.version ?? this.#versions.get(id) ?? this.#known(id, key);
+  }
+
+  #known(id: string, key: RowKey): number {
+    const version = this.#overlay.row(id)?.version ?? this.#queries.version(key);
+    this.#versions.set(id, version);
+    return version;
   }
 
   row(id: string, key: RowKey): Row | undefined {

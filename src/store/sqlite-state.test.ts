@@ -1,0 +1,28 @@
+import { DatabaseSync } from "node:sqlite";
+import { expect, test } from "vitest";
+import { Overlay } from "./overlay.ts";
+import { rowId } from "./row-key.ts";
+import { sqliteQueries } from "./sqlite-read.ts";
+import { migrate } from "./sqlite-schema.ts";
+import { SqliteState } from "./sqlite-state.ts";
+import type { RowKey } from "./store.ts";
+
+test("looks a row up in its table once, however many units rely on it between others", () => {
+  const db = new DatabaseSync(":memory:");
+  migrate(db, ":memory:", { writer: "writer_1", atMs: 0 });
+  const queries = sqliteQueries(db);
+  const asked: string[] = [];
+  const counting = { ...queries, version: (key: RowKey) => (asked.push(key.key), queries.version(key)) };
+  const state = new SqliteState(counting, new Overlay(), 10);
+  const session = { space: "session", tenant: "acme", key: "session" };
+  for (let index = 0; index < 100; index += 1) {
+    const own = { space: "key", tenant: "acme", key: `call-${index}` };
+    state.version(rowId(session), session);
+    state.putRow(rowId(own), own, state.version(rowId(own), own) + 1, {}, undefined);
+    state.undoLog.keep();
+    state.written();
+  }
+  expect(asked.filter((key) => key === "session")).toHaveLength(1);
+  expect(asked).toHaveLength(101);
+  db.close();
+});
