@@ -1,4 +1,5 @@
-import { mutants } from "./invariants/mutants.ts";
+import { guardMutants } from "./invariants/guards.ts";
+import { journeyMutants } from "./invariants/journey.ts";
 import type { Mutant, Verdict } from "./invariant.ts";
 import { runTests, tryMutant, withCopy, type Trial } from "./mutation.ts";
 import { root } from "./source.ts";
@@ -35,6 +36,7 @@ async function tryAll(all: readonly Mutant[]): Promise<readonly Trial[]> {
   return trials;
 }
 
+const mutants = [...journeyMutants, ...guardMutants];
 const tests = [...new Set(mutants.flatMap((mutant) => mutant.tests))];
 const unchanged = await withCopy(root, (folder) => runTests(folder, tests));
 if (unchanged.kind === "green") {

@@ -5,7 +5,19 @@ import { join } from "node:path";
 import { applyPatch, verdictOf, type Mutant, type TestReport, type Verdict } from "./invariant.ts";
 
 /** What a copy of the repo needs to run its tests. */
-const copied = ["src", "test", "scripts", "examples", "bin", "docs", "layers.json", "package.json", "tsconfig.json", "vitest.config.ts"];
+const copied = [
+  "src",
+  "test",
+  "bench",
+  "scripts",
+  "examples",
+  "bin",
+  "docs",
+  "layers.json",
+  "package.json",
+  "tsconfig.json",
+  "vitest.config.ts",
+];
 const runMsMax = 180_000;
 
 /** A mutant with what came of it. */

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { expect, test } from "vitest";
 import { approvalIdOf, codeOf, lead, shopBox, shopPolicy } from "../../test/support/box.ts";
 import { verifies } from "../../test/verifies.ts";
+import { settled } from "../../test/support/manual-clock.ts";
 import type { ApprovalDecision } from "./box.ts";
 import type { Credential } from "../domain/principal.ts";
 import { tool } from "../registry/define.ts";
@@ -136,12 +137,15 @@ test(verifies("AUTH-07", "the model reads a bounded reason for a no as the appro
 });
 
 const sent: unknown[] = [];
-const send = tool({
+const sendDefinition = {
   name: "mail.send",
   tier: "irreversible",
   description: "Send money with a note.",
   input: z.object({ to: z.string(), amount: z.number(), note: z.string() }),
   arguments: { to: "target", amount: "amount", note: "content" },
+} as const;
+const send = tool({
+  ...sendDefinition,
   run: (args) => {
     sent.push(args);
     return { ok: true };
@@ -205,3 +209,28 @@ test(
     await box.close();
   },
 );
+
+test(verifies("AUTH-07", "a yes for the session that is over while a call waits for its place is not relied on"), async () => {
+  sent.length = 0;
+  const places = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const slow = tool({
+    ...sendDefinition,
+    bulkhead: { concurrent: 1 },
+    run: (args) => places[sent.push(args) - 1]?.promise ?? { ok: true },
+  });
+  const { box, session, clock } = await shopBox({ ...mail, tools: [slow] });
+  const turn = session.turn({ said: "send money to bob@acme.example" });
+  places[0]?.resolve();
+  await box.approvals.decide(approvalIdOf(await turn.call(mailTo("bob@acme.example", 50))), yes({ widen: true }), lead);
+  clock.jump(86_399_000);
+  const inside = turn.call(mailTo("bob@acme.example", 40, "second note"));
+  const waiting = turn.call(mailTo("bob@acme.example", 40, "third note"));
+  await settled();
+  clock.jump(2_000);
+  await box.recover();
+  places[1]?.resolve();
+  expect((await inside).outcome.kind).toBe("completed");
+  expect((await waiting).outcome.kind).toBe("pending");
+  expect(sent).toHaveLength(2);
+  await box.close();
+});

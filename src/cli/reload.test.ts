@@ -75,3 +75,29 @@ test(
   },
   20_000,
 );
+
+test(
+  verifies("SAFE-03", "a running gateway that is told of another key takes calls with it, and none with the one before"),
+  async () => {
+    const shop = await startShop();
+    const { folder, remove } = await makeFolder(shop.port);
+    const nextKey = "next-agent-key-000000000000";
+    const serving = start(folder, ["serve", "--json"], { NEXT_KEY: nextKey });
+    try {
+      const url = (JSON.parse(await serving.firstLine) as { readonly address: string }).address;
+      const line = ["call", "shop.get_order", "--args", '{"orderId":"A-1"}', "--user", "ada", "--role", "support", "--url", url];
+      const codeWith = async (key: string): Promise<number> => (await run(folder, line, { SIGNALBOX_KEY: key })).code;
+      expect([await codeWith(environment.AGENT_KEY), await codeWith(nextKey)]).toEqual([0, 1]);
+      const file = join(folder, "signalbox.yaml");
+      await writeFile(file, (await readFile(file, "utf8")).replace("env/AGENT_KEY", "env/NEXT_KEY"));
+      await expect.poll(() => codeWith(nextKey), { timeout: 5_000 }).toBe(0);
+      expect(await codeWith(environment.AGENT_KEY)).toBe(1);
+    } finally {
+      serving.stop();
+      await serving.ended;
+      await shop.close();
+      await remove();
+    }
+  },
+  20_000,
+);

@@ -2,8 +2,8 @@ import type { Mutant } from "../invariant.ts";
 
 const journey = ["src/call/pipeline.test.ts", "src/call/invariants.test.ts"];
 
-/** Every safety mechanism that has tests, each with the change that takes it out. */
-export const mutants: readonly Mutant[] = [
+/** The mechanisms of the journey itself, each with the change that takes it out. */
+export const journeyMutants: readonly Mutant[] = [
   {
     invariant: 1,
     name: "a denial does not stop the call",
