@@ -1,3 +1,4 @@
+import { canonicalJson } from "../base/canonical-json.ts";
 import type { Limits } from "../base/limits.ts";
 import type { Approval, ApprovalOrigin } from "../domain/approval.ts";
 import type { ApprovalCard, CardAddress, CardArgument } from "../domain/approval-card.ts";
@@ -14,6 +15,8 @@ export interface CardParts {
   readonly tool: Pick<Tool, "argumentRoles" | "tier" | "fingerprint"> | undefined;
   /** The arguments that would run; undefined once the call has settled, or where they were erased. */
   readonly args: JsonObject | undefined;
+  /** The arguments as they were sent, where rules narrowed them. */
+  readonly requested?: JsonObject | undefined;
   readonly said: string | undefined;
   readonly isAttested: boolean;
   readonly conversationId: string | undefined;
@@ -48,14 +51,25 @@ export function approvalCard(parts: CardParts): ApprovalCard {
     notSaid: all.filter(isNotSaid).map(({ name }) => name),
     arguments: all.slice(0, limits.cardArgumentsMax),
     argumentsLeftOutCount: Math.max(0, all.length - limits.cardArgumentsMax),
+    ...narrowedOf(parts),
     tier: tool?.tier,
     reasons: approval.reasons
-      .filter(({ effect }) => effect === "ask")
+      .filter(({ effect }) => effect === "ask" || effect === "modify")
       .map((reason) => ({ ...reason, rule: visible(reason.rule), reason: cutVisible(reason.reason, reasonCharsMax).text })),
     undo: tool === undefined ? "unknown: the tool is no longer registered" : undoWords[tool.tier],
     isToolChanged: tool?.fingerprint !== approval.toolFingerprint,
     expiresAtMs: approval.expiresAtMs,
   };
+}
+
+/** What was sent, whole arguments at a time: of a list also the items that are gone. */
+function narrowedOf({ args, requested, limits }: CardParts): Pick<ApprovalCard, "narrowed"> {
+  if (args === undefined || requested === undefined) return {};
+  const names = [...new Set([...Object.keys(requested), ...Object.keys(args)])];
+  const changed = names.filter((name) => canonicalJson(requested[name] ?? null) !== canonicalJson(args[name] ?? null));
+  const wasOf = (name: string): string =>
+    Object.hasOwn(requested, name) ? cutVisible(JSON.stringify(requested[name]), limits.cardValueCharsMax).text : "left out";
+  return { narrowed: changed.map((name) => ({ name: cutVisible(name, nameCharsMax).text, was: wasOf(name) })) };
 }
 
 const undoWords: Readonly<Record<Tier, string>> = {

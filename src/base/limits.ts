@@ -138,6 +138,7 @@ export const limitTable = {
   ruleCostMax: { value: 10_000, unit: "nodes", about: "nodes of one condition's expression" },
   ruleItemsMax: { value: 1_000, unit: "items", about: "a list that a condition loops over" },
   ruleStepsMax: { value: 10_000, unit: "steps", about: "rounds of all loops in one evaluation of a condition" },
+  narrowingRoundsMax: { value: 4, unit: "rounds", about: "times that the rules which modify look at a call that they changed" },
   decisionPointMs: { value: 2_000, unit: "ms", about: "a decision point outside answers within, or the call is denied" },
   simulatedCallsMax: { value: 100_000, unit: "calls", about: "recorded calls judged again by one simulation of a policy" },
   simulatedRowsMax: {

@@ -28,6 +28,7 @@ export async function readCard(
     approval,
     tool: found.kind === "found" ? found.registered.tool : undefined,
     args: opened?.["arguments"]?.value as JsonObject | undefined,
+    requested: opened?.["requested"]?.value as JsonObject | undefined,
     said,
     isAttested: session?.wordsAttested ?? false,
     conversationId: session?.conversationId,

@@ -178,7 +178,8 @@ class Desk implements ApprovalDesk {
     const opened = await this.#open(approval, parked);
     if (opened === undefined) return undefined;
     await session.refresh();
-    const args = (opened["arguments"]?.value ?? {}) as JsonObject;
+    // As they were sent: the rules narrow them again, and the approval holds only if the same comes out.
+    const args = (opened["requested"]?.value ?? opened["arguments"]?.value ?? {}) as JsonObject;
     const said = opened["said"]?.value as string | undefined;
     const reasoning = opened["reasoning"]?.value as string | undefined;
     const call = { ...parked.call, raw: canonicalJson(args), arguments: { kind: "parsed", value: args } } as const;

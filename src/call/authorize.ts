@@ -1,13 +1,14 @@
 import { canonicalJson } from "../base/canonical-json.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { Decision } from "../domain/decision.ts";
-import type { Json } from "../domain/json.ts";
+import type { Json, JsonObject } from "../domain/json.ts";
 import type { Answer } from "../domain/outcome.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
 import { factAbsent, type DecisionInput } from "../policy/engine.ts";
 import type { HistoryFinding } from "../policy/history.ts";
 import { claimedRules, lookBack } from "./history.ts";
 import { stop, stopWith } from "./endings.ts";
+import { applyNarrowing, narrowedArguments, narrowsCall } from "./narrow.ts";
 import { noFacts } from "./state.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
 
@@ -55,23 +56,34 @@ function judge(state: CallState): Verdict | Promise<Verdict> {
 /** Where rules look back on earlier calls, what they find is part of the decision; the gate claims it. */
 function decideWithHistory(state: CallState, input: DecisionInput): Verdict | Promise<Verdict> {
   const { runtime, facts } = state;
-  const history = runtime.policy.engine.history({ ...input, facts, nowMs: runtime.clock.now() });
-  if (history === undefined) return decide(state, input, []);
+  const narrowed = narrowedArguments(state, input);
+  if (narrowed.kind === "stop") return narrowed.verdict;
+  const { args } = narrowed;
+  const history = runtime.policy.engine.history({ ...input, args, facts, nowMs: runtime.clock.now() });
+  if (history === undefined) return decide(state, input, args, []);
   if (history.kind === "error") return stop("DECISION_FAILED", `rule \`${history.rule}\` could not be decided, which denies`);
   return lookBack(state, history.claims).then(({ held, findings }) => {
     state.history = held;
-    return decide(state, input, findings);
+    return decide(state, input, args, findings);
   });
 }
 
-function decide(state: CallState, input: DecisionInput, findings: readonly HistoryFinding[]): Verdict | Promise<Verdict> {
+/** @param args as the rules leave them; the input holds them as they were sent. */
+function decide(state: CallState, input: DecisionInput, args: JsonObject, findings: readonly HistoryFinding[]): Verdict | Promise<Verdict> {
   const { runtime, facts } = state;
   const decided = runtime.policy.engine.decide({ ...input, facts, findings });
   const withFacts = facts === noFacts ? decided : { ...decided, factDigests: digests(facts) };
   const decision = state.history === undefined ? withFacts : { ...withFacts, history: claimedRules(state.history) };
   state.decision = decision;
   if (decision.effect === "deny") return stopWith(denialByHistory(decision, findings) ?? denial(state, decision));
-  return runtime.decisionPoints.concern(input.tool) ? consult(state, input, decision) : proceed;
+  if (!narrowsCall(decision)) return beyondPolicy(state, input, decision);
+  const applied = applyNarrowing(state, args, decision.narrowed);
+  if (!(applied instanceof Promise)) return applied.kind === "proceed" ? beyondPolicy(state, { ...input, args }, decision) : applied;
+  return applied.then((verdict) => (verdict.kind === "proceed" ? beyondPolicy(state, { ...input, args }, decision) : verdict));
+}
+
+function beyondPolicy(state: CallState, input: DecisionInput, decision: Decision): Verdict | Promise<Verdict> {
+  return state.runtime.decisionPoints.concern(input.tool) ? consult(state, input, decision) : proceed;
 }
 
 /** What decides outside is asked last, so that it never hears of calls that the policy denies. */

@@ -86,6 +86,8 @@ async function requireOwnRight(
   state.texts = new ArgumentTexts(value);
   const verdict = await authorize(state);
   if (verdict.kind !== "proceed") throw notTheirs(tool);
+  if (state.narrowing !== undefined)
+    throw toolCallError("APPROVAL_INVALID", "a rule of the policy would narrow these arguments; write those that may run");
 }
 
 function notTheirs(tool: Tool): Error {

@@ -10,6 +10,7 @@ import { outcomeOf } from "./endings.ts";
 import { execute } from "./execute.ts";
 import { gate } from "./gate.ts";
 import { identify } from "./identify.ts";
+import { undoNarrowing } from "./narrow.ts";
 import { stageNote } from "./notes.ts";
 import { park } from "./park.ts";
 import { recordEnding } from "./record.ts";
@@ -168,6 +169,7 @@ async function startAgain(state: CallState, stage: Stage, from: StageName): Prom
   state.caching = undefined;
   state.runtime.observe(state, stage.name, "again", `something this call relied on changed meanwhile; judged again from ${from}`);
   await state.session.refresh();
+  undoNarrowing(state);
   state.decision = undefined;
   state.widening = undefined;
   state.history = undefined;

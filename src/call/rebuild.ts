@@ -49,6 +49,8 @@ export async function rebuildCall(
   state.registered = found.registered;
   state.args = args;
   state.texts = new ArgumentTexts(args, { text, requestDigest, effectiveDigest });
+  const narrowed = body.decision?.narrowed;
+  if (narrowed !== undefined) state.narrowing = { changes: narrowed, before: undefined };
   state.key = { text: body.key ?? claim.callId, isAddressable, row: { space: row.space, tenant, key: row.key }, upstream };
   state.heldMicrosUsd = claim.heldMicrosUsd;
   state.isClaimed = true;

@@ -47,8 +47,9 @@ export function seal(state: CallState, kind: string, texts: PrivateTexts): Seale
 
 /** Private values that came with the call. */
 export function askedTexts(state: CallState): PrivateTexts {
-  const { turn, texts, call, runtime } = state;
+  const { turn, texts, call, runtime, narrowing } = state;
   return {
+    ...(narrowing?.before !== undefined && { requested: narrowing.before.texts.text }),
     arguments: texts ?? JSON.stringify(call.raw.slice(0, runtime.limits.argumentsBytesMax)),
     said: turn.said === undefined ? undefined : JSON.stringify(turn.said),
     reasoning: turn.reasoning === undefined ? undefined : JSON.stringify(turn.reasoning),

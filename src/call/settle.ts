@@ -13,6 +13,7 @@ import { outcomeOf } from "./endings.ts";
 import { historySettled } from "./history.ts";
 import { keyClaim, meaningClaim, meaningRowKey } from "./gate.ts";
 import type { KeyClaim, KeyState } from "./keys.ts";
+import { narrowedWords } from "./narrow.ts";
 import type { Ended } from "./outcome-record.ts";
 import { settledEntry } from "./record.ts";
 import type { CallState, Verdict } from "./stage.ts";
@@ -108,7 +109,7 @@ function settledOutcome(state: CallState): Ended {
       kind: "completed",
       result: shaped,
       effect: tool.tier === "read" || state.isFallback ? "none" : "applied",
-      notices: state.notices,
+      notices: state.narrowing === undefined ? state.notices : [...state.notices, ...narrowedWords(state)],
       isReplay: false,
       isFallback: state.isFallback,
     };
@@ -125,7 +126,8 @@ function failureError(state: CallState, failure: Failure): ToolCallError {
   const { registered, runtime, callId } = state;
   const { tool } = registered as NonNullable<typeof registered>;
   const caution = failure.effect === "unknown" ? "; it may have happened, so do not call it again before its outcome is known" : "";
-  return toolCallError(codeOf(failure), `${failureWords(runtime, failure.message)}${caution}`, {
+  const narrowed = narrowedWords(state).map((words) => `; ${words}`);
+  return toolCallError(codeOf(failure), `${failureWords(runtime, failure.message)}${caution}${narrowed.join("")}`, {
     effect: failure.effect,
     isSafeToResend: tool.idempotency !== "none",
     retryAfterMs: failure.retryAfterMs,

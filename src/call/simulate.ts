@@ -216,7 +216,7 @@ class Simulation {
     if (tool === undefined) return isHidden ? asBefore(was) : unjudged("tool-gone");
     if (!engine.grants(body.roles, tool)) return judgedAs({ effect: "deny", approvers: [], rules: ["grant"] });
     if (item.private === undefined) return unjudged(item.values === "altered" ? "altered" : "erased");
-    const args = this.#argumentsOf(item.private["arguments"], tool, isHidden);
+    const args = this.#argumentsOf(item.private["requested"] ?? item.private["arguments"], tool, isHidden);
     if (args === undefined) return unjudged("arguments-invalid");
     const session = await this.#session(item);
     if (session === undefined && this.#asksSession) return unjudged("session-gone");
@@ -250,7 +250,8 @@ class Simulation {
     const findings = this.#history.findings(claims, { tenant, atMs, recorded });
     const decision = withRecorded(engine.decide({ ...input, facts, findings }), recorded, body.decision?.approvers);
     // It counts where it passed then, or would pass now without anybody's answer.
-    if (decision.effect !== "deny" && (item.entry.kind !== "call-denied" || decision.effect === "allow")) this.#count(item, claims);
+    if (decision.effect !== "deny" && (item.entry.kind !== "call-denied" || decision.effect === "allow" || decision.effect === "modify"))
+      this.#count(item, claims);
     const isNewlyHeard = was.effect === "deny" && decision.effect !== "deny" && !recorded.some(isElsewhere);
     return { kind: "judged", would: judgementOf(decision), unheard: isNewlyHeard ? unheardOf(input.tool) : [] };
   }

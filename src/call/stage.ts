@@ -13,6 +13,7 @@ import type { ArgumentTexts } from "./argument-texts.ts";
 import type { CallSet } from "./call-set.ts";
 import type { HeldHistory } from "./history.ts";
 import type { CallKey } from "./keys.ts";
+import type { NarrowedCall } from "./narrow.ts";
 import type { LiveSession, Runtime } from "./runtime.ts";
 
 /** What a stage says: go on, end with an outcome, wait for a person, or judge again because what it relied on changed meanwhile. */
@@ -90,6 +91,8 @@ export interface CallState {
   readonly effectiveDigest: string;
   repairs: readonly { readonly path: string; readonly kind: string }[];
   notices: string[];
+  /** What rules made of the arguments; undefined where none did. */
+  narrowing: NarrowedCall | undefined;
   key: CallKey | undefined;
   /** The earlier call whose outcome this one is given, since its key or meaning was used before. */
   standsFor: string | undefined;

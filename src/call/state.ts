@@ -57,6 +57,7 @@ class TravellingCall implements CallState {
   texts: CallState["texts"] = undefined;
   repairs: CallState["repairs"] = noRepairs;
   notices: string[] = [];
+  narrowing: CallState["narrowing"] = undefined;
   key: CallState["key"] = undefined;
   standsFor: string | undefined = undefined;
   keyRow: CallState["keyRow"] = undefined;

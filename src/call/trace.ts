@@ -1,5 +1,6 @@
 import type { Decision, Reason } from "../domain/decision.ts";
 import type { FlowMode } from "../domain/flow.ts";
+import type { JsonObject } from "../domain/json.ts";
 import type { Tool } from "../domain/tool.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
 import type { SessionKnowledge } from "../flow/knowledge.ts";
@@ -26,11 +27,16 @@ function judge(state: CallState, tool: Tool, knowledge: SessionKnowledge): Verdi
   const decision = state.decision as Decision;
   if (turn.said !== undefined && (mode !== "strict" || session.wordsAttested)) knowledge.words.add(turn.said, session.wordsAttested);
   const traced = (state.traced = traceCall(
-    { tool, args: state.args, isStanding: isWaived(decision), isStrict: mode === "strict" },
+    { tool, args: asSent(state), isStanding: isWaived(decision), isStrict: mode === "strict" },
     knowledge,
   ));
   state.decision = decided(decision, tool, { traced, mode, isAttested: knowledge.words.isAttested });
   return state.decision.effect === "deny" ? stopWith(forbidden(traced)) : proceed;
+}
+
+/** A value that a rule of the policy narrowed has no origin of its own: traced is what it was before, of which it is at most as much. */
+function asSent({ narrowing, args }: CallState): JsonObject {
+  return narrowing?.before?.args ?? args;
 }
 
 /** Whether a rule of the policy lets this call run without the question of its tier: a standing grant. */

@@ -42,6 +42,9 @@ export function cardText(terminal: Terminal, shown: ShownApproval): string {
     ]),
     ...(card.isToolChanged ? [`${paint(terminal, "red", "the tool's definition changed since the question was asked")}\n`] : []),
     ...(card.notSaid.length === 0 ? [] : [paint(terminal, "yellow", `the user did not say: ${plain(card.notSaid.join(", "))}`), "\n"]),
+    ...(card.narrowed ?? []).map(
+      ({ name, was }) => `${paint(terminal, "yellow", `a rule narrowed ${plain(name)}; the agent sent:`)} ${plain(was)}\n`,
+    ),
     title("arguments"),
     ...(card.arguments.length === 0
       ? ["none, or the call has settled\n"]

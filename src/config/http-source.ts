@@ -82,6 +82,12 @@ const toolShape = object({
   postcondition: optional(about("CEL over `args` and `result` that must hold of a success.", text())),
   version: optional(text({ charsMax: 50 })),
   arguments: optional(about("What arguments mean, by name.", mapOf(word(roles), memberName))),
+  narrows: optional(
+    about(
+      "What rules with `effect: modify` may narrow, by argument: `cap` a number, `subset` a list, `flag` set to true (a dry run). Default: nothing.",
+      mapOf(word(["cap", "subset", "flag"]), memberName),
+    ),
+  ),
   asks: optional(
     about(
       "How users ask for it: patterns over their own words, in any language. Default: the usual verbs in five languages.",
@@ -188,6 +194,7 @@ function toolParts(from: {
     argumentRoles: Object.fromEntries(
       (tool.arguments ?? []).map(([name, role]) => [`/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`, role]),
     ),
+    ...(tool.narrows !== undefined && { narrows: Object.fromEntries(tool.narrows) }),
     ...(tool.asks !== undefined && { asks: tool.asks }),
     outputLabels: Object.fromEntries((tool.labels ?? []).map(([pointer, integrity]) => [pointer, { integrity }])),
     title: tool.title,

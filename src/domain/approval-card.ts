@@ -23,8 +23,10 @@ export interface ApprovalCard {
   readonly arguments: readonly CardArgument[];
   /** Arguments beyond `cardArgumentsMax`, which are only in the arguments themselves. */
   readonly argumentsLeftOutCount: number;
+  /** Arguments that a rule of the policy narrowed, with what the agent sent. Absent: none. */
+  readonly narrowed?: readonly { readonly name: string; readonly was: string }[];
   readonly tier: Tier | undefined;
-  /** What asks, with the ids of the rules. */
+  /** What asks, and what narrowed the arguments, with the ids of the rules. */
   readonly reasons: readonly Reason[];
   /** Whether it can be taken back, in words. */
   readonly undo: string;

@@ -1,3 +1,5 @@
+import type { NarrowingOperator } from "./tool.ts";
+
 /** What a decision says, from strongest to weakest: deny wins over defer, ask, modify, allow. */
 export type Effective = "deny" | "defer" | "ask" | "modify" | "allow";
 
@@ -13,6 +15,13 @@ export interface Reason {
 /** Which of the two gates a person answers at. */
 export type Gate = "confirmation" | "approval";
 
+/** An argument that a rule narrowed. Its values stand with the call's arguments, never here. */
+export interface NarrowedArgument {
+  readonly argument: string;
+  readonly operator: NarrowingOperator;
+  readonly rule: string;
+}
+
 /** What was decided about one call, recorded with it and read back by `policy explain`. */
 export interface Decision {
   readonly effect: Effective;
@@ -27,6 +36,8 @@ export interface Decision {
   readonly policyVersion: string;
   /** Facts that the decision rests on, by name, as SHA-256 of their canonical value: a changed fact voids an approval. */
   readonly factDigests: Readonly<Record<string, string>>;
+  /** What rules changed of the arguments before the call was decided. Left out where nothing was. */
+  readonly narrowed?: readonly NarrowedArgument[];
   /** Rules over earlier calls (`sequences`, `separation`) that the call counts for. Left out where there are none. */
   readonly history?: readonly string[];
 }

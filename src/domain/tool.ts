@@ -22,6 +22,12 @@ export type Idempotency = "natural" | "key" | "lookup" | "none";
 /** What an argument means, for tracing and sanitising. */
 export type ArgumentRole = "target" | "ref" | "amount" | "date" | "command" | "credential" | "content" | "control";
 
+/**
+ * How a rule of the policy may change an argument so that the call certainly does less: `cap` (a smaller number), `subset` (fewer items of a list), `flag`
+ * (true, such as a dry run).
+ */
+export type NarrowingOperator = "cap" | "subset" | "flag";
+
 /** A JSON Schema, 2020-12 unless it names draft-07. */
 export type JsonSchema = JsonObject | boolean;
 
@@ -63,6 +69,8 @@ export interface Tool {
   readonly outputSchema: JsonSchema | undefined;
   /** Role of an argument by JSON pointer (`/orderId`, `/items/*` + `/sku`). */
   readonly argumentRoles: Readonly<Record<string, ArgumentRole>>;
+  /** What rules of the policy may narrow, by argument name. Absent: nothing; only whoever knows the tool can say that less of an argument does less. */
+  readonly narrows?: Readonly<Record<string, NarrowingOperator>> | undefined;
   /**
    * How users ask for what this tool does: patterns over their own words, in any language, matched without regard to case. Absent: the verbs that
    * five languages have for its kind of action.

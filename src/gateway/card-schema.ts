@@ -57,6 +57,11 @@ export const cardSchema: JsonObject = open(
     },
     arguments: { type: "array", items: argument },
     argumentsLeftOutCount: count,
+    narrowed: {
+      type: "array",
+      items: open({ name: text, was: text }),
+      description: "Arguments that a rule narrowed, with what the agent sent.",
+    },
     tier: { enum: ["read", "reversible", "irreversible", "privileged"] },
     reasons: { type: "array", items: open({ rule: text, effect: text, reason: text }) },
     undo: text,

@@ -1,4 +1,4 @@
-import type { Decision, Gate } from "../domain/decision.ts";
+import type { Decision, Gate, NarrowedArgument } from "../domain/decision.ts";
 
 /** A decision as recorded: who allowed or refused, under which policy, by which rules and facts. */
 export interface DecisionBody {
@@ -7,6 +7,8 @@ export interface DecisionBody {
   readonly factDigests?: Readonly<Record<string, string>> | undefined;
   readonly gate?: Gate | undefined;
   readonly history?: readonly string[] | undefined;
+  /** Which arguments rules changed; `requestDigest` and `effectiveDigest` of the entry are over those before and after. */
+  readonly narrowed?: readonly NarrowedArgument[] | undefined;
   readonly notify?: true | undefined;
   readonly policyVersion: string;
   readonly quorum?: number | undefined;
@@ -26,6 +28,7 @@ export function decisionBody(decision: Decision): DecisionBody {
     factDigests: hasFacts ? decision.factDigests : undefined,
     gate: decision.ask?.gate,
     history: decision.history,
+    narrowed: decision.narrowed,
     notify: decision.notify ? true : undefined,
     policyVersion: decision.policyVersion,
     quorum: decision.ask?.quorum,

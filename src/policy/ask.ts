@@ -1,4 +1,4 @@
-import type { Decision, Gate, Reason } from "../domain/decision.ts";
+import type { Decision, Gate, NarrowedArgument, Reason } from "../domain/decision.ts";
 import type { Tier, Tool } from "../domain/tool.ts";
 import { approverGroupDefault, confirmationGroup, type Rule } from "./document.ts";
 import type { Heard } from "./decide.ts";
@@ -27,6 +27,23 @@ export function askFor(tool: Tool, heard: Heard, reasons: Reason[]): Decision["a
   const quorum = heard.asks.reduce((most, ask) => Math.max(most, ask.quorum), 1);
   return { gate, approvers, quorum: gate === "confirmation" ? 1 : quorum, needsFreshAuthentication: tool.tier === "privileged" };
 }
+
+/** An irreversible call is never changed silently: where nothing else asks, somebody looks at it as it would run. */
+export function askForChange(
+  tool: Tool,
+  changes: readonly NarrowedArgument[] | undefined,
+  asked: Decision["ask"],
+  reasons: Reason[],
+): Decision["ask"] {
+  if (changes === undefined || tool.tier === "read" || tool.tier === "reversible") return asked;
+  // A reason of its own, so that neither a waiver nor the user's words answer for it.
+  reasons.push({ rule: changedRule, effect: "ask", reason: "a rule changed the arguments of a call that cannot be taken back" });
+  if (asked !== undefined) return asked;
+  return { gate: "approval", approvers: [approverGroupDefault], quorum: 1, needsFreshAuthentication: false };
+}
+
+/** Id of the built-in reason that an irreversible call does not run as it was made. */
+const changedRule = "changed";
 
 function gateOfTier(tool: Tool, isWaived: boolean): Gate | undefined {
   // First, so that no waiver is ever consulted for it.

@@ -1,14 +1,12 @@
 import type { Limits } from "../base/limits.ts";
 import type { Tool } from "../domain/tool.ts";
 import { expressionProblems } from "./check-expression.ts";
+import { changeFactNames, checkChange, named } from "./check-change.ts";
 import { checkHistory, historyFactNames } from "./check-history.ts";
 import type { PolicyDocument, Rule } from "./document.ts";
 import { conditionVariables, factVariables, parseExpression, type Expression } from "./expression.ts";
 import { matchesTool } from "./glob.ts";
 import { nearestHint, reportInto, type Problem, type Report } from "./problem.ts";
-
-/** How many tools one finding names. */
-const toolsNamedMax = 3;
 
 /**
  * `policy check`: what a policy that can be read still gets wrong for these tools. Every finding says the mend. A finding does not keep the policy
@@ -49,7 +47,7 @@ function checkRoles(policy: PolicyDocument, tools: readonly Tool[], report: Repo
 
 function checkFacts(policy: PolicyDocument, tools: readonly Tool[], limits: Limits, report: Report): void {
   const used = new Set([
-    ...policy.rules.flatMap((rule) => [...(expressionOf(rule, policy, limits)?.factNames ?? [])]),
+    ...policy.rules.flatMap((rule) => [...(expressionOf(rule, policy, limits)?.factNames ?? []), ...changeFactNames(rule, policy, limits)]),
     ...historyFactNames(policy, limits),
   ]);
   for (const [name, fact] of Object.entries(policy.facts)) {
@@ -88,6 +86,7 @@ function checkRule(rule: Rule, { policy, tools, limits }: Surroundings, report: 
   const concerned = tools.filter((tool) => rule.on.some((glob) => matchesTool(glob, tool)));
   if (concerned.length === 0) return;
   checkEffect(rule, concerned, report);
+  checkChange(rule, concerned, { policy, limits }, report.at("change"));
   const expression = expressionOf(rule, policy, limits);
   if (expression === undefined) return;
   if (expression.root.exprKind.case === "constExpr") checkConstant(rule, report.at("when"));
@@ -122,12 +121,4 @@ function checkEffect(rule: Rule, concerned: readonly Tool[], report: Report): vo
   }
   if (rule.confirm !== undefined && concerned.every((tool) => tool.tier === "privileged"))
     report.at("confirm").add("a privileged call is approved by another person; `confirm: self` has no effect");
-}
-
-function named(names: readonly string[]): string {
-  const shown = names
-    .slice(0, toolsNamedMax)
-    .map((name) => `\`${name}\``)
-    .join(", ");
-  return names.length > toolsNamedMax ? `${shown} and ${names.length - toolsNamedMax} more` : shown;
 }

@@ -1,13 +1,15 @@
 import { canonicalJson } from "../base/canonical-json.ts";
+import type { Limits } from "../base/limits.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { Decision, Reason } from "../domain/decision.ts";
 import type { Json } from "../domain/json.ts";
 import type { Tool } from "../domain/tool.ts";
-import { askFor, type MatchedAsk } from "./ask.ts";
+import { askFor, askForChange, type MatchedAsk } from "./ask.ts";
 import type { PolicyDocument } from "./document.ts";
 import { forbiddenPlace } from "./domains.ts";
 import type { DecisionInput } from "./engine.ts";
 import type { HistoryFinding } from "./history.ts";
+import { narrowCall, type Narrowing } from "./narrowing.ts";
 import type { Grant, Grants } from "./grants.ts";
 import type { ToolPlan } from "./rule-index.ts";
 import { Failure, type Scope } from "./scope.ts";
@@ -19,6 +21,7 @@ export interface Deciding {
   readonly version: string;
   readonly grants: Grants;
   readonly plan: ToolPlan;
+  readonly limits: Limits;
 }
 
 type Input = DecisionInput & {
@@ -38,18 +41,53 @@ export function decideCall(deciding: Deciding, input: Input): Decision {
     return denied([{ rule: "grant", effect: "deny", reason: `no role of the user grants \`${tool.name}\`` }], version, {});
   const reasons: Reason[] = [grantReason(grant.by)];
   addLimits(deciding, grant, input, reasons);
-  const heard = withFindings(hearRules(plan, scopeOf(plan, input, input.facts), reasons), input.findings, reasons);
+  const scope = scopeOf(plan, input, input.facts);
+  const narrowing = plan.narrowing.length === 0 ? undefined : narrowCall(plan.narrowing, tool, scope, deciding.limits);
+  const changes = narrowing?.kind === "narrowed" ? narrowing.changes : undefined;
+  const ruled = narrowing === undefined ? hearRules(plan, scope, reasons) : hearNarrowed(deciding, input, narrowing, reasons);
+  const heard = withFindings(ruled, input.findings, reasons);
   const factDigests = plan.facts.length === 0 ? noDigests : digests(input.facts);
-  const asked = askFor(tool, heard, reasons);
+  const asked = askForChange(tool, changes, askFor(tool, heard, reasons), reasons);
   if (reasons.some(isDenial)) return denied(reasons, version, factDigests);
-  return {
-    effect: asked === undefined ? "allow" : "ask",
+  const decision: Decision = {
+    effect: asked !== undefined ? "ask" : changes === undefined ? "allow" : "modify",
     reasons,
     ask: asked,
     notify: asked === undefined && isNotified(tool, deciding.policy),
     policyVersion: version,
     factDigests,
   };
+  return changes === undefined ? decision : { ...decision, narrowed: changes };
+}
+
+/**
+ * Hears the rules about the call as it was made and as it would run: what denies or asks either time counts; waived is only what is waived for what would
+ * run.
+ */
+function hearNarrowed(deciding: Deciding, input: Input, narrowing: Narrowing, reasons: Reason[]): Heard {
+  const { plan } = deciding;
+  if (narrowing.kind !== "narrowed") {
+    reasons.push(
+      narrowing.kind === "error"
+        ? {
+            rule: `error:${narrowing.rule}`,
+            effect: "deny",
+            reason: `rule \`${narrowing.rule}\` could not be decided: ${narrowing.problem}`,
+          }
+        : { rule: narrowing.rule, effect: "deny", reason: `nothing of \`${narrowing.argument}\` may stay` },
+    );
+    return hearRules(plan, scopeOf(plan, input, input.facts), reasons);
+  }
+  const before: Reason[] = [];
+  const asMade = hearRules(plan, scopeOf(plan, input, input.facts), before);
+  const stricter = before.filter(({ effect }) => effect === "deny" || effect === "ask");
+  const after: Reason[] = [];
+  const changed = { ...input, args: narrowing.args };
+  const asRun = hearRules(plan, scopeOf(plan, changed, input.facts), after);
+  const rules = new Set(narrowing.changes.map(({ rule }) => rule));
+  const narrowed = plan.narrowing.flatMap(({ rule, reason }) => (rules.has(rule.id) ? [reason] : []));
+  reasons.push(...new Set([...stricter, ...narrowed, ...after]));
+  return { asks: [...new Set([...asMade.asks, ...asRun.asks])], isTierWaived: asRun.isTierWaived };
 }
 
 const noDigests: Readonly<Record<string, string>> = Object.freeze({});
@@ -115,6 +153,8 @@ function hearRules(plan: ToolPlan, scope: Scope, reasons: Reason[]): Heard {
       reasons.push({ rule: `error:${rule.id}`, effect: "deny", reason: `rule \`${rule.id}\` could not be decided: ${holds.message}` });
       continue;
     }
+    // Whether it changed anything is known to the narrowing alone.
+    if (rule.effect === "modify") continue;
     reasons.push(reason);
     if (rule.effect === "ask") (asks ??= []).push(rule);
     else if (rule.effect === "allow") isTierWaived = true;

@@ -1,5 +1,13 @@
-/** What a rule says when its condition holds. `modify` and `defer` are not built yet and therefore refused. */
-export type RuleEffect = "allow" | "ask" | "deny";
+import type { Json } from "../domain/json.ts";
+
+/** What a rule says when its condition holds. */
+export type RuleEffect = "allow" | "modify" | "ask" | "deny";
+
+/** How a rule narrows one argument; a text for a number or a list is CEL over the variables of a condition. */
+export type RuleChange =
+  | { readonly argument: string; readonly operator: "cap"; readonly value: number | string }
+  | { readonly argument: string; readonly operator: "subset"; readonly value: readonly Json[] | string }
+  | { readonly argument: string; readonly operator: "flag" };
 
 /** One rule of a policy. Rules only narrow what roles grant, or waive the question that a tier asks. */
 export interface Rule {
@@ -18,6 +26,8 @@ export interface Rule {
   readonly quorum: number;
   /** With `ask`: the user may confirm it themself, out of the model's reach, instead of another person approving. */
   readonly confirm: "self" | undefined;
+  /** With `modify`: what it narrows. Absent otherwise. */
+  readonly change?: readonly RuleChange[] | undefined;
   /** For people; never shown to the model. */
   readonly reason: string | undefined;
 }

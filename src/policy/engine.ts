@@ -8,6 +8,7 @@ import { decideCall } from "./decide.ts";
 import type { PolicyDocument } from "./document.ts";
 import { factRequests, type NeededFacts } from "./facts.ts";
 import { createGrants } from "./grants.ts";
+import { narrowCall } from "./narrowing.ts";
 import { outlookOf, type PolicyOutlook } from "./outlook.ts";
 import { createRuleIndex, type ToolPlan } from "./rule-index.ts";
 import { claimsOf, type CallHistory, type HistoryFinding } from "./history.ts";
@@ -38,6 +39,11 @@ export interface PolicyEngine {
   neededFacts(input: DecisionInput): NeededFacts;
   /** What the call claims of the history of calls; undefined where no rule over history concerns its tool. */
   history(input: DecisionInput & { readonly facts: Readonly<Record<string, Json>> }): CallHistory | undefined;
+  /**
+   * The arguments that the rules leave of a call, without deciding it; undefined where they change nothing or cannot be worked out. A decision holds for
+   * these arguments; `neededFacts` and `history` are to be asked about them, not about those that were sent.
+   */
+  narrowed(input: DecisionInput & { readonly facts: Readonly<Record<string, Json>> }): JsonObject | undefined;
   /** Decides one call. Never throws: whatever breaks while deciding is a denial whose reason begins with `error:`. */
   decide(
     input: DecisionInput & {
@@ -68,8 +74,14 @@ export function createPolicyEngine(policy: PolicyDocument, options: { readonly l
       const plan = index.planFor(input.tool);
       return plan.history.length === 0 ? undefined : claimsOf(plan.history, scopeOf(plan, input, input.facts));
     },
-    decide: (input) => decideCall({ policy, version, grants, plan: index.planFor(input.tool) }, input),
-    outlook: (input) => outlookOf({ policy, version, grants, plan: index.planFor(input.tool) }, input),
+    narrowed(input) {
+      const plan = index.planFor(input.tool);
+      if (plan.narrowing.length === 0) return undefined;
+      const narrowing = narrowCall(plan.narrowing, input.tool, scopeOf(plan, input, input.facts), options.limits);
+      return narrowing?.kind === "narrowed" ? narrowing.args : undefined;
+    },
+    decide: (input) => decideCall({ policy, version, grants, plan: index.planFor(input.tool), limits: options.limits }, input),
+    outlook: (input) => outlookOf({ policy, version, grants, plan: index.planFor(input.tool), limits: options.limits }, input),
     denialWords: (tool, decision) => denialWords(index.planFor(tool), decision),
     denyAdvice: (tool, principal) => denyAdvice(policy, tool, principal),
   };

@@ -3,6 +3,7 @@ import { askFor } from "./ask.ts";
 import { isDenial, standingDenials, type Deciding } from "./decide.ts";
 import type { DecisionInput } from "./engine.ts";
 import type { HistoryClaim } from "./history.ts";
+import type { ReadyRule } from "./rule-index.ts";
 import { scopeOf } from "./scope-of.ts";
 import { Failure } from "./scope.ts";
 
@@ -27,7 +28,7 @@ export function outlookOf(deciding: Deciding, input: Omit<DecisionInput, "args">
   const grant = deciding.grants.of(principal.roles, tool);
   const reasons: Reason[] = [];
   standingDenials(deciding, grant, tool, reasons);
-  const always = plan.rules.filter(({ condition }) => condition === undefined);
+  const always = plan.rules.filter(isCertain);
   reasons.push(...always.map(({ reason }) => reason));
   const asks = always.flatMap(({ rule }) => (rule.effect === "ask" ? [rule] : []));
   const isWaived = always.some(({ rule }) => rule.effect === "allow");
@@ -39,7 +40,7 @@ export function outlookOf(deciding: Deciding, input: Omit<DecisionInput, "args">
     gate: asked?.gate,
     reasons,
     open: [
-      ...plan.rules.filter(({ condition }) => condition !== undefined).map(({ reason }) => reason),
+      ...plan.rules.filter((ready) => !isCertain(ready)).map(({ reason }) => reason),
       ...policy.sequences.filter(({ id }) => plan.history.some(({ ruleId }) => ruleId === id)).map(sequenceReason),
     ],
     isWaived,
@@ -48,6 +49,11 @@ export function outlookOf(deciding: Deciding, input: Omit<DecisionInput, "args">
       return claim === undefined || claim instanceof Failure ? [] : [claim];
     }),
   };
+}
+
+/** What a rule that modifies makes of a call depends on its arguments, whatever its condition. */
+function isCertain({ condition, rule }: ReadyRule): boolean {
+  return condition === undefined && rule.effect !== "modify";
 }
 
 function sequenceReason({

@@ -2,6 +2,7 @@ import type { Limits } from "../base/limits.ts";
 import type { Rule } from "./document.ts";
 import { conditionVariables, parseExpression } from "./expression.ts";
 import { globProblem } from "./glob.ts";
+import { parseChange } from "./parse-change.ts";
 import { kindOf, members, nameProblem, printable, text, textList, wholeNumber } from "./parse-values.ts";
 import { nearestHint, type Report } from "./problem.ts";
 
@@ -11,10 +12,10 @@ export interface RuleSurroundings {
   readonly factNames: readonly string[];
 }
 
-const known = ["id", "on", "when", "effect", "waives", "approvers", "quorum", "confirm", "reason"];
-const effects = ["allow", "ask", "deny"] as const;
+const known = ["id", "on", "when", "effect", "waives", "approvers", "quorum", "confirm", "change", "reason"];
+const effects = ["allow", "modify", "ask", "deny"] as const;
 const reservedPrefixes = ["tier:", "error:", "limits:", "fact:", "purpose:", "approvers:", "egress:", "point:"];
-const reservedIds = ["grant", "permission", "ownership", "duplicate"];
+const reservedIds = ["grant", "permission", "ownership", "duplicate", "changed"];
 const reasonCharsMax = 500;
 const onMax = 1_000;
 
@@ -57,6 +58,8 @@ function parseRule(raw: unknown, surroundings: RuleSurroundings, report: Report)
     approvers: parseApprovers(object["approvers"], report.at("approvers")),
     quorum: parseQuorum(object["quorum"], surroundings.limits, report.at("quorum")),
     confirm: parseWord(object["confirm"], "self", report.at("confirm")),
+    // Absent rather than undefined, so that the versions of policies without any stay what they were.
+    ...(object["change"] !== undefined && { change: parseChange(object["change"], surroundings, report.at("change")) }),
     reason: object["reason"] === undefined ? undefined : text(object["reason"], reasonCharsMax, report.at("reason")),
   };
   if (effect !== undefined) checkParts(rule, object, report);
@@ -78,13 +81,14 @@ export function builtInIdProblem(id: string): string | undefined {
   return isReserved ? "this id belongs to a built-in reason; choose another" : nameProblem(id);
 }
 
+const listed = effects.map((effect) => `\`${effect}\``).join(", ");
+
 function parseEffect(raw: unknown, report: Report): Rule["effect"] | undefined {
   const effect = effects.find((each) => each === raw);
   if (effect !== undefined) return effect;
-  if (raw === "modify" || raw === "defer") report.add(`\`${raw}\` is not supported yet; use \`ask\` or \`deny\``);
-  else if (typeof raw === "string")
-    report.add(`unknown effect \`${printable(raw)}\`${nearestHint(raw, effects)}; known are \`allow\`, \`ask\`, \`deny\``);
-  else report.add(`expected \`allow\`, \`ask\` or \`deny\`; got ${kindOf(raw)}`);
+  if (raw === "defer") report.add(`\`${raw}\` is not supported yet; use \`ask\` or \`deny\``);
+  else if (typeof raw === "string") report.add(`unknown effect \`${printable(raw)}\`${nearestHint(raw, effects)}; known are ${listed}`);
+  else report.add(`expected one of ${listed}; got ${kindOf(raw)}`);
   return undefined;
 }
 
@@ -133,6 +137,9 @@ function checkParts(rule: Rule, object: Readonly<Record<string, unknown>>, repor
       .at("effect")
       .add("an `allow` rule does nothing by itself, since roles grant tools; add `waives: tier`, or grant the tool to a role");
   if (rule.effect !== "allow" && rule.waives !== undefined) report.at("waives").add("`waives` goes with `effect: allow` only");
+  if (rule.effect === "modify" && rule.change === undefined)
+    report.at("effect").add("a `modify` rule says what it narrows; add `change:`, such as `change: { amount: { cap: 50 } }`");
+  if (rule.effect !== "modify" && rule.change !== undefined) report.at("change").add("`change` goes with `effect: modify` only");
   for (const name of ["approvers", "quorum", "confirm"])
     if (rule.effect !== "ask" && object[name] !== undefined) report.at(name).add(`\`${name}\` goes with \`effect: ask\` only`);
   if (rule.confirm === "self")

@@ -17,8 +17,24 @@ function oneOrMore(items: JsonObject, minItems: number): JsonObject {
 
 const ruleId: JsonObject = {
   ...name,
-  not: { pattern: "^(grant|permission|ownership|duplicate)$|^(tier|error|limits|fact|purpose|approvers|egress|point):" },
+  not: { pattern: "^(grant|permission|ownership|duplicate|changed)$|^(tier|error|limits|fact|purpose|approvers|egress|point):" },
   description: "Unique; stands in every reason the rule gives.",
+};
+
+/** One operator; a text is CEL. */
+const change: JsonObject = {
+  type: "object",
+  additionalProperties: false,
+  minProperties: 1,
+  maxProperties: 1,
+  properties: {
+    cap: { oneOf: [{ type: "number" }, expression], description: "At most this number, or CEL that gives one." },
+    subset: {
+      oneOf: [{ type: "array", minItems: 1, maxItems: 1_000, items: { type: ["string", "number", "boolean"] } }, expression],
+      description: "Only these items, or CEL that gives a list.",
+    },
+    flag: { const: true, description: "Set to true, such as a dry run." },
+  },
 };
 
 const rule: JsonObject = {
@@ -33,7 +49,7 @@ const rule: JsonObject = {
       description:
         "CEL over `args`, `principal`, `facts`, `tool`, `session` and `now`; holds only when exactly true, an error denies. Default: always.",
     },
-    effect: { enum: ["allow", "ask", "deny"] },
+    effect: { enum: ["allow", "modify", "ask", "deny"] },
     waives: { const: "tier", description: "With `allow`: the question of the reversible and irreversible tiers is not asked." },
     approvers: { ...oneOrMore(name, 1), description: "With `ask`: groups of which one answers. Default `approver`." },
     quorum: {
@@ -43,6 +59,13 @@ const rule: JsonObject = {
       description: "With `ask`: how many people must say yes. Default 1.",
     },
     confirm: { const: "self", description: "With `ask`: the user confirms it themself." },
+    change: {
+      type: "object",
+      minProperties: 1,
+      maxProperties: 20,
+      additionalProperties: change,
+      description: "With `modify`: what is narrowed, by argument; only what the tool names under `narrows`.",
+    },
     reason: { type: "string", minLength: 1, maxLength: 500, pattern: "\\S", description: "For people; never shown to the model." },
   },
   allOf: [
@@ -55,6 +78,11 @@ const rule: JsonObject = {
       if: { properties: { effect: { const: "ask" } }, required: ["effect"] },
       then: { not: { required: ["confirm"], anyOf: [{ required: ["approvers"] }, { required: ["quorum"] }] } },
       else: { not: { anyOf: [{ required: ["approvers"] }, { required: ["quorum"] }, { required: ["confirm"] }] } },
+    },
+    {
+      if: { properties: { effect: { const: "modify" } }, required: ["effect"] },
+      then: { required: ["change"] },
+      else: { not: { required: ["change"] } },
     },
   ],
 };

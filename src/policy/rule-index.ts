@@ -6,6 +6,7 @@ import type { PolicyDocument, Rule } from "./document.ts";
 import { conditionVariables, factVariables, parseExpression } from "./expression.ts";
 import { hasStar, matchesTool, splitGlob } from "./glob.ts";
 import { historyOfTool, type ReadyHistory } from "./history.ts";
+import { readyChanges, type ReadyChange } from "./narrowing.ts";
 import { failure, type Evaluate, type Scope } from "./scope.ts";
 
 /** A rule ready to decide. */
@@ -14,6 +15,8 @@ export interface ReadyRule {
   /** Undefined holds always. */
   readonly condition: Condition | undefined;
   readonly factNames: readonly string[];
+  /** What it narrows; empty unless it modifies. */
+  readonly changes: readonly ReadyChange[];
   /** The reason that it gives when it holds. */
   readonly reason: Reason;
 }
@@ -28,6 +31,8 @@ export interface ReadyFact {
 /** All that a policy says of one tool. */
 export interface ToolPlan {
   readonly rules: readonly ReadyRule[];
+  /** Those of the rules that modify. */
+  readonly narrowing: readonly ReadyRule[];
   readonly facts: readonly ReadyFact[];
   /** Rules over earlier calls. */
   readonly history: readonly ReadyHistory[];
@@ -108,6 +113,7 @@ function makePlan(
   const factNames = new Set([...rules, ...history].flatMap((rule) => rule.factNames));
   return {
     rules,
+    narrowing: rules.filter(({ rule }) => rule.effect === "modify"),
     history,
     facts: [...factNames].map(facts),
     absentWords: [...factNames].map((name) => policy.facts[name]?.absent).find((words) => words !== undefined),
@@ -118,16 +124,19 @@ function makePlan(
 
 function readyRule(rule: Rule, policy: PolicyDocument, limits: Limits): ReadyRule {
   const reason: Reason = { rule: rule.id, effect: rule.effect, reason: rule.reason ?? wordsOf(rule) };
-  if (rule.when === undefined) return { rule, condition: undefined, factNames: [], reason };
+  const changes = readyChanges(rule.change ?? [], policy, limits);
+  const changeFacts = changes.flatMap(({ factNames }) => factNames);
+  if (rule.when === undefined) return { rule, condition: undefined, factNames: changeFacts, changes, reason };
   const names = { variables: conditionVariables, factNames: Object.keys(policy.facts) };
   const parsed = parseExpression(rule.when, names, limits);
   // A policy that did not come from the parser: a condition that cannot be read denies what it concerns.
-  if ("problem" in parsed) return { rule, condition: () => failure(parsed.problem), factNames: [], reason };
-  return { rule, condition: compileCondition(parsed, limits), factNames: [...parsed.factNames], reason };
+  if ("problem" in parsed) return { rule, condition: () => failure(parsed.problem), factNames: [], changes, reason };
+  return { rule, condition: compileCondition(parsed, limits), factNames: [...parsed.factNames, ...changeFacts], changes, reason };
 }
 
 function wordsOf(rule: Rule): string {
   const condition = rule.when === undefined ? "it always holds" : `\`${rule.when}\` holds`;
+  if (rule.effect === "modify") return `${(rule.change ?? []).map(({ argument }) => `\`${argument}\``).join(", ")} narrowed: ${condition}`;
   return rule.effect === "allow" ? `the question of the tier is waived: ${condition}` : condition;
 }
 

@@ -41,6 +41,7 @@ export function completeTool(parts: ToolParts, limits: Limits = defaultLimits): 
     outputSchema: parts.outputSchema,
     argumentRoles: parts.argumentRoles ?? {},
     // Absent rather than undefined, so that the fingerprints of tools without any stay what they were.
+    ...(parts.narrows !== undefined && { narrows: parts.narrows }),
     ...(parts.asks !== undefined && { asks: parts.asks }),
     outputLabels: parts.outputLabels ?? {},
     source: parts.source ?? "local",

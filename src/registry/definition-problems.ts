@@ -7,6 +7,7 @@ import { hiddenCharacter, nameProblem } from "./names.ts";
 import { parseVersion } from "./semver.ts";
 
 const idempotencies = ["natural", "key", "lookup", "none"];
+const operators = ["cap", "subset", "flag"];
 const roles = ["target", "ref", "amount", "date", "command", "credential", "content", "control"];
 
 /** Everything that keeps a definition from being registered, each problem in one line; empty when there is none. */
@@ -76,9 +77,16 @@ function choiceProblems(tool: Tool, limits: Limits): string[] {
       typeof phrase === "string" ? patternProblem(phrase, { isForeign: true, limits }) : "`asks` holds something that is no text";
     if (problem !== undefined) problems.push(`asks: ${problem}`);
   }
+  for (const [name, operator] of Object.entries(tool.narrows ?? {})) problems.push(...narrowingProblems(tool, name, operator));
   for (const [pointer, role] of Object.entries(tool.argumentRoles))
     if (!roles.includes(role)) problems.push(`the role \`${role}\` of \`${pointer}\` is none of ${quoted(roles)}`);
   return problems;
+}
+
+function narrowingProblems({ inputSchema }: Tool, name: string, operator: string): string[] {
+  if (!operators.includes(operator)) return [`narrows: \`${operator}\` of \`${name}\` is none of ${quoted(operators)}`];
+  const properties = (inputSchema["properties"] ?? {}) as Readonly<Record<string, Json>>;
+  return Object.hasOwn(properties, name) ? [] : [`narrows: the input schema has no argument \`${name}\``];
 }
 
 function numberProblems(tool: Tool): string[] {
