@@ -50,8 +50,8 @@ export interface Installation {
 export interface Slot {
   readonly address: string;
   readonly process: Program | undefined;
-  /** Starts a gateway here and waits until it is ready; says how long that took. */
-  start(): Promise<number>;
+  /** Starts a gateway here, of this program unless another is named, and waits until it is ready; says how long that took. */
+  start(program?: string): Promise<number>;
 }
 
 /** Tools `once0` and so on may be called once, and then a minute later again. */
@@ -63,17 +63,41 @@ export const policy = {
   rules: [{ id: "no-questions", on: "effect.*", when: '!args.order.startsWith("ask-")', effect: "allow", waives: "tier" }],
 };
 
-const program = fileURLToPath(new URL("../../bin/signalbox.js", import.meta.url));
+/** The program of this checkout. */
+export const presentProgram = fileURLToPath(new URL("../../bin/signalbox.js", import.meta.url));
 const startMsMax = 60_000;
+
+const ownLimits = {
+  attemptTimeoutMs: 3_000,
+  executeDeadlineMs: 4_000,
+  reconcileSettleMs: 300,
+  upkeepIntervalMs: 500,
+  writerLeaseMs: 3_000,
+  rateCallsPerMinute: 1_000_000,
+  rateBurstCalls: 1_000_000,
+  sessionCallsMax: 1_000_000,
+  sessionExecutionMsMax: 1_000_000_000,
+  approvalsPendingMax: 10_000,
+};
+
+/** For loads on a machine with much else to do: what is late there is neither turned away nor given up. */
+export const patientLimits = { loopDelayMs: 10_000, attemptTimeoutMs: 25_000, executeDeadlineMs: 28_000, writerLeaseMs: 20_000 };
 
 /** What an installation may have besides. */
 export interface InstallationOptions {
   /** More lines of the configuration. */
   readonly settings?: string;
+  /** Limits that differ from `ownLimits`. */
+  readonly limits?: Readonly<Record<string, number>>;
+  /** What the gateways run at first. Default: `presentProgram`. */
+  readonly program?: string;
 }
 
 /** Starts PostgreSQL, the outside world, the balancer and `count` gateways. */
-export async function startInstallation(count: number, { settings = "" }: InstallationOptions = {}): Promise<Installation> {
+export async function startInstallation(
+  count: number,
+  { settings = "", limits = {}, program = presentProgram }: InstallationOptions = {},
+): Promise<Installation> {
   const folder = await mkdtemp(join(tmpdir(), "signalbox-replicas-"));
   const postgres = await startTestServer();
   const store = await postgres.newDatabase();
@@ -82,15 +106,15 @@ export async function startInstallation(count: number, { settings = "" }: Instal
   const [balancerPort = 0, ...ports] = await freePorts(count + 1);
   const configPath = join(folder, "signalbox.yaml");
   const configure = async (rules: string): Promise<void> =>
-    await writeFile(configPath, `${configuration({ store, counterHost, rules })}${settings}`);
+    await writeFile(configPath, `${configuration({ store, counterHost, rules, limits: { ...ownLimits, ...limits } })}${settings}`);
   await configure(JSON.stringify(policy));
   const slots = ports.map((port) => createSlot(port, { configPath, store }));
   const balancer = await startBalancer(folder, balancerPort, ports);
   const address = `http://127.0.0.1:${balancerPort}`;
   const close = (): Promise<void> => closeAll({ slots, balancer, counter, postgres, folder });
   try {
-    await slots[0]?.start();
-    await Promise.all(slots.slice(1).map((slot) => slot.start()));
+    await slots[0]?.start(program);
+    await Promise.all(slots.slice(1).map((slot) => slot.start(program)));
     await untilReady(address);
   } catch (cause) {
     await close();
@@ -136,7 +160,7 @@ function createSlot(port: number, { configPath, store }: { readonly configPath: 
     get process() {
       return gateway;
     },
-    async start() {
+    async start(program = presentProgram) {
       const startedAt = systemClock.monotonic();
       gateway = startProgram(process.execPath, [program, "serve", "--config", configPath], {
         SIGNALBOX_LISTEN: `127.0.0.1:${port}`,
@@ -218,7 +242,14 @@ async function startBalancer(folder: string, port: number, gateways: readonly nu
   throw new Error("HAProxy does not listen");
 }
 
-function configuration(parts: { readonly store: string; readonly counterHost: string; readonly rules: string }): string {
+interface ConfigurationParts {
+  readonly store: string;
+  readonly counterHost: string;
+  readonly rules: string;
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+function configuration(parts: ConfigurationParts): string {
   const { counterHost, rules } = parts;
   const store = new URL(parts.store);
   store.password = "";
@@ -245,15 +276,7 @@ ${tool("rated", "idempotency: key, ratePerMinute: 30,")}
 ${Array.from({ length: onceCount }, (_, index) => tool(`once${index}`, "idempotency: key, ratePerMinute: 1,")).join("\n")}
 policy: ${rules}
 limits:
-  attemptTimeoutMs: 3000
-  executeDeadlineMs: 4000
-  reconcileSettleMs: 300
-  upkeepIntervalMs: 500
-  writerLeaseMs: 3000
-  rateCallsPerMinute: 1000000
-  rateBurstCalls: 1000000
-  sessionCallsMax: 1000000
-  sessionExecutionMsMax: 1000000000
-  approvalsPendingMax: 10000
-`;
+${Object.entries(parts.limits)
+  .map(([name, value]) => `  ${name}: ${value}\n`)
+  .join("")}`;
 }

@@ -18,7 +18,7 @@ let redisPort: string;
 beforeAll(async () => {
   redisPort = String((await freePorts(1))[0]);
   redis = startRedis();
-  all = await startInstallation(gatewayCount, { settings: `  pulseMs: ${pulseMs}\nsharedLimits: redis://127.0.0.1:${redisPort}\n` });
+  all = await startInstallation(gatewayCount, { limits: { pulseMs }, settings: `sharedLimits: redis://127.0.0.1:${redisPort}\n` });
 });
 afterAll(async () => {
   await all.close();
