@@ -158,6 +158,7 @@ async function createRuntime(
   const reportFault: Runtime["reportFault"] = (where, cause) =>
     trouble({ kind: "fault", where, note: cause instanceof Error ? cause.message : "unexpected", cause });
   const ids = createIdSource(clock, random);
+  const letterTenants: Runtime["letterTenants"] = new Set();
   const runtime: Runtime = {
     clock,
     random,
@@ -180,11 +181,11 @@ async function createRuntime(
     policy,
     flow: flowDesk(ground, random, () => runtime),
     running: new Map(),
-    letterTenants: new Set(),
+    letterTenants,
     validateArguments: createArgumentValidator(limits),
     checkResult: createResultCheck(limits),
     ...hidden,
-    ...peopleTold(ground, { random, ids, store, secret: hidden.secret, reportFault }),
+    ...peopleTold(ground, { random, ids, store, secret: hidden.secret, reportFault, letterTenants }),
     decisionPoints: createDecisionPoints(options.decisionPoints ?? [], { clock, limits, secret: hidden.secret, reportFault }),
     toolRates: rates,
     takeToolRate: (call) => takeToolRate(rates, call, clock.monotonic()),
@@ -251,10 +252,12 @@ function takeToolRate(rates: ReturnType<typeof createToolRates>, call: CallState
 /** How people outside hear of what waits for them and of what ran. */
 function peopleTold(
   { options, clock, limits, trouble }: Ground,
-  parts: Pick<NoticeParts, "random" | "ids" | "store" | "secret" | "reportFault">,
+  parts: Pick<NoticeParts, "random" | "ids" | "store" | "secret" | "reportFault"> & Pick<Runtime, "letterTenants">,
 ): Pick<Runtime, "notices" | "tellAsked"> {
-  const onDead: NoticeParts["onDead"] = ({ notice, attempts, problem }) =>
-    trouble({ kind: "notice", where: notice.type, note: `\`${notice.id}\` was not delivered in ${attempts} attempts: ${problem}` });
+  const onDead: NoticeParts["onDead"] = ({ id, tenant, attemptsCount, problem, notice }) => {
+    parts.letterTenants.add(tenant);
+    trouble({ kind: "notice", where: notice.type, note: `\`${id}\` was not delivered in ${attemptsCount} attempts: ${problem}` });
+  };
   return {
     notices: createNoticeDesk({ ...parts, clock, limits, port: options.notify, onDead }),
     tellAsked(approval) {

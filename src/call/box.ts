@@ -1,7 +1,8 @@
 import type { Approval, ApprovalState } from "../domain/approval.ts";
 import type { ApprovalCard } from "../domain/approval-card.ts";
-import type { DeadLetter, UndeliveredLetter } from "../domain/dead-letter.ts";
+import type { CallLetter, DeadLetter, UndeliveredLetter } from "../domain/dead-letter.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
+import type { Notice } from "../domain/notice.ts";
 import type { Answer } from "../domain/outcome.ts";
 import type { Credential, Principal, Session } from "../domain/principal.ts";
 import type { SessionView } from "../domain/session-view.ts";
@@ -11,7 +12,6 @@ import type { StreamForm } from "../codec/stream.ts";
 import type { AuditView } from "../ledger/audit-view.ts";
 import type { TrailItem } from "../ledger/trail.ts";
 import type { Store } from "../store/store.ts";
-import type { DeadNotice } from "./notices.ts";
 import type { HealthReport } from "./tool-health.ts";
 import type { ReadOnlyChange, ReadOnlyState } from "./read-only.ts";
 import type { SimulationItem } from "./simulate.ts";
@@ -54,9 +54,6 @@ export interface Signalbox {
       credential: Credential,
     ): Promise<{ readonly approval: Approval; readonly answer: Answer | undefined }>;
   };
-
-  /** Notices to people outside that could not be delivered for good. */
-  deadNotices(tenant: string, limit: number): Promise<readonly DeadNotice[]>;
 
   /** Every registered tool version. */
   tools(): readonly Tool[];
@@ -233,8 +230,6 @@ export interface DeadLetters {
     readonly after?: string;
     readonly limit: number;
   }): Promise<{ readonly letters: readonly LetterView[]; readonly next: string | undefined }>;
-  /** Keeps a notification that was given up, and answers the letter's id. For whoever sends notifications. */
-  add(notification: Omit<UndeliveredLetter, "id" | "kind" | "sinceMs">): Promise<string>;
   /** How many are open, counted to at most `deadLettersMax`. */
   count(tenant: string): Promise<LetterCount>;
   /** One letter, with the call's arguments and what was said of its end, both as long as the ledger can open them. */
@@ -244,19 +239,20 @@ export interface DeadLetters {
   ): Promise<LetterView & { readonly arguments: JsonObject | undefined; readonly message: string | undefined }>;
   /**
    * Tries again what may be tried again. An unknown call is looked up, or sent again under the very same key where its tool makes that safe. A failed one that
-   * did nothing is made again as a call of its own, in the same session, and judged anew. Everything else is refused as `REQUEST_INVALID`, with the reason.
+   * did nothing is made again as a call of its own, in the same session, and judged anew. A notice is sent again under its own id, soon; its letter comes back
+   * where it does not arrive once more. Everything else is refused as `REQUEST_INVALID`, with the reason. Answers how the call stands; `undefined` for a notice.
    */
-  retry(id: string, request: { readonly tenant: string; readonly by: string }): Promise<Answer>;
+  retry(id: string, request: { readonly tenant: string; readonly by: string }): Promise<Answer | undefined>;
   /**
    * Settles an unknown call by what a person found out: completed with its effect applied, or failed without one, so that it may be made again; puts every other
    * letter away. `REQUEST_INVALID` where `happened` is missing for an unknown call or said of another, where it is not unknown any more, or where its lost
-   * attempt may still arrive and the answer is no. Answers how the call stands; `undefined` for a notification.
+   * attempt may still arrive and the answer is no. Answers how the call stands; `undefined` for a notice.
    */
   resolve(id: string, resolution: LetterResolution): Promise<Answer | undefined>;
 }
 
-/** A dead letter as people read it. */
-export type LetterView = DeadLetter & {
+/** A dead letter as people read it: of a notice its kind, not what it says. */
+export type LetterView = (CallLetter | (Omit<UndeliveredLetter, "notice"> & { readonly type: Notice["type"] })) & {
   /** What happened, in our words. */
   readonly cause: string;
   /** What to do next, in our words. */

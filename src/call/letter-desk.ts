@@ -1,9 +1,9 @@
 import { canonicalJson } from "../base/canonical-json.ts";
 import { parseOwnJson } from "../base/own-json.ts";
-import type { CallLetter, DeadLetter } from "../domain/dead-letter.ts";
+import type { CallLetter, DeadLetter, UndeliveredLetter } from "../domain/dead-letter.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { Answer } from "../domain/outcome.ts";
-import { toolCallError } from "../errors/tool-call-error.ts";
+import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
 import type { CallBody } from "../ledger/entries.ts";
 import { letterClosed, letterRetried } from "../ledger/letter-entries.ts";
 import type { Row } from "../store/store.ts";
@@ -21,7 +21,6 @@ type Parts = Pick<Assembly, "runtime" | "sessions" | "recovery" | "carrier" | "d
 export function createLetterDesk(parts: Parts, refuseWhenClosing: () => void): DeadLetters {
   return {
     list: (query) => list(parts, query),
-    add: (notification) => add(parts, notification),
     count: (tenant) => countLetters(parts, tenant),
     get: (id, tenant) => get(parts, id, tenant),
     async retry(id, request) {
@@ -30,7 +29,7 @@ export function createLetterDesk(parts: Parts, refuseWhenClosing: () => void): D
       const letter = letterOf(row);
       const why = whyNoRetry(parts.runtime, letter);
       if (why !== undefined) throw toolCallError("REQUEST_INVALID", why);
-      // A notification cannot be tried again, or the line above would have said so.
+      if (letter.kind === "undelivered") return await sendAgain(parts, row, letter, request.by);
       return await (letter.kind === "unknown" ? lookAgain(parts, letter, request.by) : makeAgain(parts, row, request.by));
     },
     async resolve(id, resolution) {
@@ -64,14 +63,6 @@ async function list(
   }
 }
 
-async function add({ runtime }: Parts, notification: Parameters<DeadLetters["add"]>[0]): Promise<string> {
-  const id = runtime.ids.next("letter");
-  const letter: DeadLetter = { ...notification, id, kind: "undelivered", sinceMs: runtime.clock.now() };
-  runtime.letterTenants.add(letter.tenant);
-  await runtime.store.commit({ operations: [putLetter(letter, runtime.limits.deadLetterKeepMs, "absent")], entries: [] });
-  return id;
-}
-
 /** How many letters of a tenant are open. */
 async function countLetters({ runtime }: Pick<Parts, "runtime">, tenant: string): Promise<LetterCount> {
   const rows = await runtime.store.scan({ space: "dead-letter", tenant, limit: runtime.limits.deadLettersMax });
@@ -93,7 +84,10 @@ async function get(parts: Parts, id: string, tenant: string): ReturnType<DeadLet
 }
 
 function viewOf(runtime: Parts["runtime"], letter: DeadLetter): LetterView {
-  return { ...letter, cause: causeOf(letter), next: nextStep(runtime, letter), canRetry: whyNoRetry(runtime, letter) === undefined };
+  const said = { cause: causeOf(letter), next: nextStep(runtime, letter), canRetry: whyNoRetry(runtime, letter) === undefined };
+  if (letter.kind !== "undelivered") return { ...letter, ...said };
+  const { notice, ...facts } = letter;
+  return { ...facts, type: notice.type, ...said };
 }
 
 async function letterRow({ runtime }: Parts, id: string, tenant: string): Promise<Row> {
@@ -114,6 +108,20 @@ async function intentOf(
   if (entry === undefined) return undefined;
   const { body } = parseOwnJson(entry.text) as { readonly body: CallBody };
   return { body, args: (await runtime.vault.openValues(entry))?.["arguments"]?.value as JsonObject | undefined };
+}
+
+/** A notice: sent again soon, under its own id, as often as a new one. The letter is gone by then; where it does not arrive once more, it comes back. */
+async function sendAgain({ runtime }: Parts, row: Row, letter: UndeliveredLetter, by: string): Promise<undefined> {
+  const result = await runtime.store.commit({
+    operations: [{ op: "delete", key: row, expect: row.version }, runtime.notices.again(letter.notice)],
+    entries: [letterRetried({ place: placeOf({ runtime }, letter), by })],
+  });
+  if (result.kind !== "committed") throw workedOn();
+  runtime.notices.nudge();
+}
+
+function workedOn(): ToolCallError {
+  return toolCallError("REQUEST_INVALID", "somebody else is working on it at this moment; look again");
 }
 
 /** An unknown call: recovery looks it up, or sends it again under its own key. It never sends again what is not safe to send twice. */
@@ -199,7 +207,7 @@ async function putAway(parts: Parts, row: Row, { by, happened, note, tenant }: L
     operations: [{ op: "delete", key: row, expect: row.version }],
     entries: [letterClosed({ place: placeOf(parts, letter), by, kind: letter.kind, values })],
   });
-  if (result.kind !== "committed") throw toolCallError("REQUEST_INVALID", "somebody else is working on it at this moment; look again");
+  if (result.kind !== "committed") throw workedOn();
   return letter.kind === "undelivered" ? undefined : await answerFor(parts, letter);
 }
 

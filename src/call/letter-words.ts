@@ -10,7 +10,7 @@ export function causeOf(letter: DeadLetter): string {
     case "failed":
       return `\`${letter.tool}\` was taken on for later and failed for good (${letter.code})${letter.effect === "none" ? "; nothing was done" : ""}`;
     case "undelivered":
-      return `a notification about \`${letter.subject}\` did not reach \`${letter.target}\` (${letter.code})`;
+      return `the notice of \`${letter.subject}\` did not reach \`${letter.target}\`: ${letter.problem}`;
   }
 }
 
@@ -26,13 +26,14 @@ export function nextStep(runtime: Runtime, letter: DeadLetter): string {
         ? "once the cause is mended retry it, which makes the call again under the policy of now; or tell whoever asked for it, and resolve it"
         : "tell whoever asked for it what was done, put right what is wrong, then resolve it";
     case "undelivered":
-      return "tell whoever it was for, mend where it should go, then resolve it";
+      return "mend where it should go, then retry it, which sends it again under its own id; or tell whoever it was for, and resolve it";
   }
 }
 
 /** Why a letter cannot be tried again; `undefined` where it can. */
 export function whyNoRetry(runtime: Runtime, letter: DeadLetter): string | undefined {
-  if (letter.kind === "undelivered") return "a notification is not sent again from here; tell whoever it was for, then resolve it";
+  if (letter.kind === "undelivered")
+    return runtime.notices.isOn ? undefined : "notices go nowhere any more (`notify`); tell whoever it was for, then resolve it";
   const tool = toolOf(runtime, letter);
   if (tool === undefined)
     return `\`${letter.tool}@${letter.version}\` is not here any more, so nothing can be tried; look yourself, then resolve it`;

@@ -80,11 +80,11 @@ test("a notice is tried again under the same id, with back-off, until it arrives
   await clock.advance(60_000);
   expect(notify.got).toHaveLength(4);
   expect(new Set(notify.got.map(({ id }) => id)).size).toBe(1);
-  expect(await box.deadNotices("acme", 10)).toEqual([]);
+  expect((await box.deadLetters.list({ tenant: "acme", limit: 10 })).letters).toEqual([]);
   await box.close();
 });
 
-test("a notice that never arrives is kept as dead after `noticeAttemptsMax`, and said without what the port threw", async () => {
+test("a notice that never arrives becomes a dead letter after `noticeAttemptsMax`, and said without what the port threw", async () => {
   const notify = port(["throw", "throw", "throw", "throw"]);
   const trouble: string[] = [];
   const limits = { noticeAttemptsMax: 3, noticeRetryBaseMs: 1, noticesAtOnceMax: 1 };
@@ -92,8 +92,8 @@ test("a notice that never arrives is kept as dead after `noticeAttemptsMax`, and
   await turn.call(large);
   await clock.advance(60_000);
   expect(notify.got).toHaveLength(3);
-  expect(await box.deadNotices("acme", 10)).toMatchObject([
-    { attempts: 3, problem: "the attempt broke", notice: { type: "approval.asked" } },
+  expect((await box.deadLetters.list({ tenant: "acme", limit: 10 })).letters).toMatchObject([
+    { kind: "undelivered", attemptsCount: 3, problem: "the attempt broke", type: "approval.asked", target: "test" },
   ]);
   expect(trouble).toEqual([expect.stringMatching(/^notice `ntc_\w+` was not delivered in 3 attempts: the attempt broke$/)]);
   await box.close();

@@ -1,12 +1,14 @@
 /**
  * Notices to people outside. A notice is written in the transaction of what it tells of, so none is lost and none is invented; it is delivered afterwards,
- * at least once, with back-off, by whichever process finds it due. What cannot be delivered is kept as dead, and said.
+ * at least once, with back-off, by whichever process finds it due. What cannot be delivered becomes a dead letter, and is said.
  */
 import type { Approval } from "../domain/approval.ts";
+import type { UndeliveredLetter } from "../domain/dead-letter.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Delivery, Notice, NoticePort } from "../domain/notice.ts";
 import type { Operation, Row } from "../store/store.ts";
 import { backoffMs } from "../resilience/backoff.ts";
+import { putLetter } from "./dead-letters.ts";
 import type { Runtime } from "./runtime.ts";
 import type { CallState } from "./stage.ts";
 
@@ -16,32 +18,26 @@ interface Outgoing {
   readonly attempts: number;
 }
 
-/** A notice that could not be delivered for good. */
-export interface DeadNotice {
-  readonly notice: Notice;
-  readonly attempts: number;
-  readonly problem: string;
-}
-
 /** What sends notices of one box. */
 export interface NoticeDesk {
   readonly isOn: boolean;
   /** The operations that leave a notice behind; none where nobody listens. */
   asked(approval: Approval): readonly Operation[];
   ran(state: CallState): readonly Operation[];
+  /** The operation that has a notice sent again which was given up. */
+  again(notice: Notice): Operation;
   /** Soon, without anybody waiting for it. */
   nudge(): void;
   /** Delivers what is due. */
   sweep(nowMs: number): Promise<void>;
-  dead(tenant: string, limit: number): Promise<readonly DeadNotice[]>;
   close(): Promise<void>;
 }
 
 /** What the desk needs. */
 export type NoticeParts = Pick<Runtime, "clock" | "random" | "limits" | "ids" | "store" | "secret" | "reportFault"> & {
   readonly port: NoticePort | undefined;
-  /** Told of a notice that is dead. */
-  readonly onDead: (dead: DeadNotice) => void;
+  /** Told of a notice that is given up, before its letter is written. */
+  readonly onDead: (letter: UndeliveredLetter) => void;
 };
 
 /** Makes it. */
@@ -92,9 +88,13 @@ class Desk implements NoticeDesk {
     if (!this.isOn) return [];
     const { clock, ids } = this.#parts;
     const atMs = clock.now();
-    const notice: Notice = { id: ids.next("ntc"), type, tenant, atMs, data };
+    return [this.again({ id: ids.next("ntc"), type, tenant, atMs, data })];
+  }
+
+  again(notice: Notice): Operation {
     const body: Outgoing = { notice, attempts: 0 };
-    return [{ op: "put", key: { space: "notice", tenant, key: notice.id }, body: body as unknown as Json, expect: "absent", dueMs: atMs }];
+    const key = { space: "notice", tenant: notice.tenant, key: notice.id };
+    return { op: "put", key, body: body as unknown as Json, expect: "absent", dueMs: this.#parts.clock.now() };
   }
 
   nudge(): void {
@@ -149,7 +149,7 @@ class Desk implements NoticeDesk {
   }
 
   #after(row: Row, { notice, attempts }: Outgoing, delivery: Delivery): readonly Operation[] {
-    const { clock, random, limits, onDead } = this.#parts;
+    const { clock, random, limits, port, onDead } = this.#parts;
     const version = row.version + 1;
     if (delivery.kind === "delivered") return [{ op: "delete", key: row, expect: version }];
     if (!delivery.isFinal && attempts < limits.noticeAttemptsMax) {
@@ -157,17 +157,14 @@ class Desk implements NoticeDesk {
       const dueMs = clock.now() + limits.retryBaseMs + waitMs;
       return [{ op: "put", key: row, body: { notice, attempts } as unknown as Json, expect: version, dueMs }];
     }
-    const dead: DeadNotice = { notice, attempts, problem: delivery.problem };
-    onDead(dead);
-    return [
-      { op: "delete", key: row, expect: version },
-      { op: "put", key: { ...row, space: "notice-dead" }, body: dead as unknown as Json },
-    ];
-  }
-
-  async dead(tenant: string, limit: number): Promise<readonly DeadNotice[]> {
-    const rows = await this.#parts.store.scan({ space: "notice-dead", tenant, limit });
-    return rows.map(({ body }) => body as unknown as DeadNotice);
+    const letter = letterFor(notice, {
+      attemptsCount: attempts,
+      problem: delivery.problem,
+      target: (port as NoticePort).name,
+      sinceMs: clock.now(),
+    });
+    onDead(letter);
+    return [{ op: "delete", key: row, expect: version }, putLetter(letter, limits.deadLetterKeepMs)];
   }
 
   async close(): Promise<void> {
@@ -175,4 +172,11 @@ class Desk implements NoticeDesk {
     await this.#sweeping?.catch(() => undefined);
     await this.#parts.port?.close?.();
   }
+}
+
+function letterFor(notice: Notice, facts: Pick<UndeliveredLetter, "attemptsCount" | "problem" | "target" | "sinceMs">): UndeliveredLetter {
+  const { id, tenant, type, data } = notice;
+  const about = (name: string, member: string): string => `${name} ${data[member] as string}`;
+  const subject = type === "approval.asked" ? about("approval", "approvalId") : about("call", "callId");
+  return { ...facts, id, tenant, kind: "undelivered", subject, notice };
 }

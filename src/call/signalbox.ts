@@ -190,7 +190,6 @@ function boxOf(parts: Assembly): Signalbox {
     sessionView: (id, tenant) => sessionView(runtime, sessions, { id, tenant }),
     outcome: (callId, credential) => outcomeOfCall(parts, callId, credential),
     readHandle: (handle, session, page) => readHandle(runtime, handle, session, page),
-    deadNotices: (tenant, limit) => runtime.notices.dead(tenant, Math.min(limit, runtime.limits.pageRowsMax)),
     approvals: {
       list: (query) => desk.list(query),
       get: (id, tenant) => desk.get(id, tenant),

@@ -16,7 +16,7 @@ const list: Command = {
     after: { value: "ID", about: "the `next` of the page before" },
   },
   about:
-    "Calls of which nobody knows whether they happened, calls taken on for later that failed for good, and notifications that did not arrive. For the key of an approver or administrator.",
+    "Calls of which nobody knows whether they happened, calls taken on for later that failed for good, and notices (`notify`) that did not arrive. For the key of an approver or administrator.",
   async run(invocation) {
     const { kind, after } = invocation.texts;
     const query = new URLSearchParams({ ...(kind !== undefined && { kind }), ...(after !== undefined && { after }) });
@@ -58,7 +58,7 @@ const showOne: Command = {
 };
 
 function letterText(letter: JsonObject): string {
-  const facts = ["user", "sessionId", "target", "attemptsCount", "message"].flatMap((name) =>
+  const facts = ["user", "sessionId", "type", "target", "attemptsCount", "message"].flatMap((name) =>
     letter[name] === undefined ? [] : [[name, jsonText(letter[name])]],
   );
   const args = letter["arguments"] as JsonObject | undefined;
@@ -80,11 +80,13 @@ const retry: Command = {
   takes: ["ID"],
   flags: gatewayFlags,
   about:
-    "An unknown call is looked up, or sent again under its own key where its tool makes that safe; a failed one that did nothing is made again and judged anew. Everything else is refused, with the reason. For the key of an approver or administrator.",
+    "An unknown call is looked up, or sent again under its own key where its tool makes that safe; a failed one that did nothing is made again and judged anew; a notice is sent again, and its letter comes back where it does not arrive. Everything else is refused, with the reason. For the key of an approver or administrator.",
   async run(invocation) {
     const answer = await gatewayClient(invocation)("POST", `${pathOf(invocation)}/retry`, {});
     if (answer.status !== 200) return refused(invocation, answer);
-    return showAnswer(invocation, answer);
+    if (answer.body["outcome"] !== undefined) return showAnswer(invocation, answer);
+    show(invocation, answer.body, () => "sent again; the letter comes back where it does not arrive\n");
+    return "ok";
   },
 };
 

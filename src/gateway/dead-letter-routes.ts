@@ -10,13 +10,13 @@ const kinds = ["unknown", "failed", "undelivered"] as const satisfies readonly D
 
 const letterSchema = open(
   {
-    id: { ...text, description: "The call's id, where it is of a call." },
+    id: { ...text, description: "The id of the call, or of the notice." },
     kind: {
       enum: kinds,
       description:
-        "`unknown`: nobody knows whether the call happened. `failed`: it was taken on for later and failed for good. `undelivered`: a notification did not arrive.",
+        "`unknown`: nobody knows whether the call happened. `failed`: it was taken on for later and failed for good. `undelivered`: a notice did not arrive.",
     },
-    code: text,
+    code: { ...text, description: "Of a call." },
     cause: { ...text, description: "What happened, in words." },
     next: { ...text, description: "What to do next, in words." },
     canRetry: { type: "boolean" },
@@ -27,13 +27,17 @@ const letterSchema = open(
     tool: text,
     version: text,
     user: text,
-    subject: text,
-    target: text,
+    subject: { ...text, description: "What a notice was about, such as `approval apr_…`." },
+    target: { ...text, description: "Where a notice should have gone." },
+    type: { ...text, description: "Of a notice: `approval.asked` or `call.ran`." },
+    problem: { ...text, description: "What was wrong with the last attempt to deliver a notice." },
     message: { ...text, description: "What the caller was told, for administrators." },
     arguments: { type: "object", description: "The arguments of the call, for administrators, as long as they were not erased." },
   },
-  ["id", "kind", "code", "cause", "next", "canRetry", "attemptsCount", "sinceMs"],
+  ["id", "kind", "cause", "next", "canRetry", "attemptsCount", "sinceMs"],
 );
+
+const answerOrNothing = { anyOf: [namedSchemas.Answer, closed({}, [])] };
 
 const listLetters: GuardedRoute = {
   id: "listDeadLetters",
@@ -84,11 +88,12 @@ const retryLetter: GuardedRoute = {
   access: ["approver", "administrator"],
   summary: "Try again what may be tried again",
   about:
-    "An unknown call is looked up, or sent again under its own key where its tool makes that safe. A failed one that did nothing is made again as a call of its own, judged under the policy of now. Everything else is refused, with the reason.",
-  answers: { 200: { about: "How the call stands now.", schema: namedSchemas.Answer } },
+    "An unknown call is looked up, or sent again under its own key where its tool makes that safe. A failed one that did nothing is made again as a call of its own, judged under the policy of now. A notice is sent again soon, under its own id; where it does not arrive once more, its letter comes back. Everything else is refused, with the reason.",
+  answers: { 200: { about: "How the call stands now; empty for a notice.", schema: answerOrNothing } },
   async handle({ services, credential, path }) {
     const { id: by, tenant } = credential;
-    return ok(answerBody(await services.box.deadLetters.retry(path["id"] as string, { tenant, by })));
+    const answer = await services.box.deadLetters.retry(path["id"] as string, { tenant, by });
+    return ok(answer === undefined ? {} : answerBody(answer));
   },
 };
 
@@ -111,7 +116,7 @@ const resolveLetter: GuardedRoute = {
     ),
     example: { happened: true, note: "the parcel service lists pick-up 4711 for this order" },
   },
-  answers: { 200: { about: "It is settled. The call as it stands now; empty for a notification.", schema: namedSchemas.Answer } },
+  answers: { 200: { about: "It is settled. The call as it stands now; empty for a notice.", schema: answerOrNothing } },
   async handle({ services, credential, path, body }) {
     const resolution = body as unknown as { readonly happened?: boolean; readonly note: string };
     const { id: by, tenant } = credential;
