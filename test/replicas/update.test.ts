@@ -36,7 +36,7 @@ function at(index: number): string {
 
 function newOrder(kind: string): string {
   names += 1;
-  return `${kind}-${names}`;
+  return `${kind}-${String(names).padStart(4, "0")}`;
 }
 
 async function call(index: number, session: string, order: string, tool = "effect.keyed"): Promise<Reply> {
