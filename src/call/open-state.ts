@@ -67,6 +67,7 @@ function bound(store: Store): Store {
     survivesRestart: store.survivesRestart,
     ...(store.epoch !== undefined && { epoch: store.epoch }),
     read: (keys) => store.read(keys),
+    ...(store.recalls !== undefined && { recalls: (key) => store.recalls?.(key) === true }),
     scan: (range) => store.scan(range),
     due: (query) => store.due(query),
     counters: (keys) => store.counters(keys),

@@ -14,7 +14,7 @@ import { undoNarrowing } from "./narrow.ts";
 import { stageNote } from "./notes.ts";
 import { park } from "./park.ts";
 import { recordEnding } from "./record.ts";
-import { replay } from "./replay.ts";
+import { lookAfterAll, replay } from "./replay.ts";
 import { resolve } from "./resolve.ts";
 import { settle } from "./settle.ts";
 import { shape } from "./shape.ts";
@@ -49,6 +49,7 @@ export const stages: readonly Stage[] = [
 ];
 
 const stageIndex = Object.fromEntries(stages.map((stage, index) => [stage.name, index])) as Record<StageName, number>;
+const replayStage = stages[stageIndex.replay] as Stage;
 const againMax = 5;
 
 /**
@@ -101,6 +102,8 @@ function step(state: CallState, index: number): number | Promise<number> {
 
 /** What a verdict leads to. */
 function follow(state: CallState, stage: Stage, verdict: Verdict): number | Promise<number> {
+  const isEnd = verdict.kind === "stop" || verdict.kind === "suspend";
+  if (isEnd && state.lookLater !== undefined && !isPastLooking(state, stage)) return lookFirst(state, stage, verdict);
   switch (verdict.kind) {
     case "proceed":
       if (state.runtime.hasObservers) tell(state, stage.name);
@@ -114,6 +117,17 @@ function follow(state: CallState, stage: Stage, verdict: Verdict): number | Prom
       if (!isToldElsewhere(stage.name, verdict.outcome)) state.runtime.observe(state, stage.name, "stop", describe(verdict.outcome));
       return end(state, stage, verdict.outcome);
   }
+}
+
+/** The gate claims key and meaning before all that it may refuse for, so it has looked. */
+function isPastLooking(state: CallState, stage: Stage): boolean {
+  return state.isClaimed || stage.name === "gate";
+}
+
+/** A call that was taken for a new one is turned away, or waits for a person, only if it is one. */
+async function lookFirst(state: CallState, stage: Stage, verdict: Verdict): Promise<number> {
+  const looked = await lookAfterAll(state);
+  return looked.kind === "proceed" ? follow(state, stage, verdict) : follow(state, replayStage, looked);
 }
 
 function end(state: CallState, stage: Stage, outcome: Outcome): number | Promise<number> {
@@ -175,6 +189,7 @@ async function startAgain(state: CallState, stage: Stage, from: StageName): Prom
   state.history = undefined;
   state.keyRow = undefined;
   state.meaningRow = undefined;
+  state.lookLater = undefined;
   // From `replay` on the arguments are those that were found valid, repairs included.
   if (stageIndex[from] > stageIndex.validate) return stageIndex[from];
   state.notices = [];

@@ -31,10 +31,36 @@ export function replay(state: CallState): Verdict | Promise<Verdict> {
     ...(wantsKeyRow ? [state.key.row] : []),
     ...(isGuarded ? [meaningKey(tenant, session.id, tool.name, state.effectiveDigest)] : []),
   ];
-  return wants.length === 0 ? proceed : look(state, state.key, { wants, wantsKeyRow, isGuarded });
+  if (wants.length === 0) return proceed;
+  const look = (): Promise<Verdict> => lookUp(state, state.key as CallKey, { wants, wantsKeyRow, isGuarded });
+  if (!mayAssumeNew(state, wants)) return look();
+  const { rowVersion, principalVersion } = session;
+  // The session may have been read again meanwhile, by a call inside this one: then what was decided before rests on what is no longer so.
+  const isSame = (): boolean => session.rowVersion === rowVersion && session.principalVersion === principalVersion;
+  state.lookLater = () => (isSame() ? look() : Promise.resolve({ kind: "again", from: "identify" }));
+  return proceed;
 }
 
-async function look(
+/**
+ * Where looking is a round trip, a call whose key nobody chose for asking again is taken for a new one until the gate, which claims key and meaning as absent
+ * and so finds out. Whatever else such a call would be told is said only after having looked: see `lookAfterAll`.
+ */
+function mayAssumeNew({ runtime, call, approval, againCount }: CallState, wants: readonly RowKey[]): boolean {
+  const { store } = runtime;
+  if (store.recalls === undefined || call.key !== undefined || approval !== undefined || againCount > 0) return false;
+  return !wants.some((key) => store.recalls?.(key) === true);
+}
+
+/** Looks for an earlier call where that was put off; one that is found is heard first, so that this one is judged again. */
+export async function lookAfterAll(state: CallState): Promise<Verdict> {
+  const { lookLater } = state;
+  state.lookLater = undefined;
+  const verdict = (await lookLater?.()) ?? proceed;
+  if (verdict.kind !== "proceed") return verdict;
+  return state.keyRow === undefined && state.meaningRow === undefined ? proceed : { kind: "again", from: "replay" };
+}
+
+async function lookUp(
   state: CallState,
   key: CallKey,
   { wants, wantsKeyRow, isGuarded }: { readonly wants: readonly RowKey[]; readonly wantsKeyRow: boolean; readonly isGuarded: boolean },

@@ -98,6 +98,8 @@ export interface CallState {
   standsFor: string | undefined;
   keyRow: Row | undefined;
   meaningRow: Row | undefined;
+  /** Looks for an earlier call under the same key or meaning, where that was put off because there is most likely none. */
+  lookLater: (() => Promise<Verdict>) | undefined;
   facts: Readonly<Record<string, Json>>;
   /** What the call claims of the history of calls; undefined where no rule looks back. */
   history: HeldHistory | undefined;

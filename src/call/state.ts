@@ -62,6 +62,7 @@ class TravellingCall implements CallState {
   standsFor: string | undefined = undefined;
   keyRow: CallState["keyRow"] = undefined;
   meaningRow: CallState["meaningRow"] = undefined;
+  lookLater: CallState["lookLater"] = undefined;
   facts: CallState["facts"] = noFacts;
   history: CallState["history"] = undefined;
   decision: CallState["decision"] = undefined;

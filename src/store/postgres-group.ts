@@ -15,8 +15,9 @@ import type { PostgresLink } from "./postgres-link.ts";
 import { PostgresState, predictedBase, touchedBy, type Base, type Touched } from "./postgres-state.ts";
 import { lockTouched, rollBack, writeLocked, writePredicted, type GroupWrite } from "./postgres-statements.ts";
 import { RecentValues } from "./recent-values.ts";
+import { rowId } from "./row-key.ts";
 import { entryText, sealBatch } from "./seal.ts";
-import type { CommitResult, EntryDraft, EntryPosition, Unit } from "./store.ts";
+import type { CommitResult, EntryDraft, EntryPosition, RowKey, Unit } from "./store.ts";
 
 /** What a group writer works on. */
 export interface PostgresGroupOptions {
@@ -69,6 +70,11 @@ export class PostgresGroup {
       this.#queue.push({ unit, resolve, reject });
       this.#start();
     });
+  }
+
+  /** Whether this process lately wrote, or relied on, this row. */
+  recalls(key: RowKey): boolean {
+    return (this.#seen.versions.get(rowId(key)) ?? 0) > 0;
   }
 
   /** Writes what waits, and stops giving signs of life. */
@@ -137,6 +143,7 @@ export class PostgresGroup {
   async #attemptAll(units: readonly Unit[]): Promise<readonly Decided[]> {
     const touched = touchedBy(units);
     let mayPredict = this.#cautionGroups === 0;
+    let wasWrong = false;
     if (!mayPredict) this.#cautionGroups -= 1;
     for (let attempt = 0; attempt < this.#options.address.limits.storeAttemptsMax; attempt += 1) {
       const { connection, lease } = await this.#options.link.ready();
@@ -146,8 +153,12 @@ export class PostgresGroup {
         predicted?.areAllHeld === true
           ? await this.#tryWrite(predicted, lease, async () => writePredicted(connection, predicted.write))
           : await this.#locked(connection, lease, units, touched);
-      if (decided !== undefined) return decided;
-      if (predicted?.areAllHeld === true) this.#beCautious();
+      if (decided !== undefined) {
+        // Where a unit is refused, it is that unit which expected what is not so; predicting may still serve the next group.
+        if (wasWrong && decided.every(isHeld)) this.#beCautious();
+        return decided;
+      }
+      wasWrong ||= predicted?.areAllHeld === true;
       mayPredict = false;
     }
     throw toolCallError(
@@ -249,7 +260,7 @@ export class PostgresGroup {
     return {
       decided,
       write: { lease, leaseMs: this.#options.address.limits.writerLeaseMs, rows, counters, drafts, texts, batch, isDurable },
-      areAllHeld: decided.every((one) => one.kind === "decided" && one.result.kind === "committed"),
+      areAllHeld: decided.every(isHeld),
       isEmpty: rows.length === 0 && counters.length === 0 && texts.length === 0,
     };
   }
@@ -268,6 +279,10 @@ function placeEntries(drafts: readonly EntryDraft[], lease: Lease, texts: string
   }
   texts.push(...own);
   return positions;
+}
+
+function isHeld(one: Decided): boolean {
+  return one.kind === "decided" && one.result.kind === "committed";
 }
 
 function leaseAfter({ lease, texts, batch }: GroupWrite): Lease {

@@ -135,6 +135,7 @@ function assemble(parts: Parts): PostgresStore {
       return link.lease?.writer;
     },
     read: whenLive(sharedReads(queries.rows, address.limits.groupUnitsMax)),
+    recalls: (key) => group.recalls(key),
     scan: whenLive(queries.scan),
     due: whenLive(queries.due),
     counters: whenLive(queries.values),

@@ -17,6 +17,11 @@ export interface Store {
 
   /** Reads rows by key, in the order asked; `undefined` where there is none. One round trip. */
   read(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]>;
+  /**
+   * Whether this process lately saw the row; what it does not recall may be there all the same. Only where `read` is a round trip, so that callers may rather
+   * let a commit find out what they have no reason to expect.
+   */
+  recalls?(key: RowKey): boolean;
   /** Rows of one space and tenant in key order, after `after` (exclusive), at most `limit`. */
   scan(range: RowRange): Promise<readonly Row[]>;
   /** Rows of one space over all tenants whose `dueMs` is at most `untilMs`, earliest first, at most `limit`: expiry, timers and recovery. */

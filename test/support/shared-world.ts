@@ -20,7 +20,8 @@ export const openPolicy = { ...shopPolicy, rules: [{ id: "all", on: "order.*", w
 export function world(policy: unknown = openPolicy): World {
   const clock = manualClock();
   const memory = createMemoryStore({ clock, random: systemRandom });
-  const store: Store = { ...memory, kind: "postgres", survivesRestart: true, close: () => Promise.resolve() };
+  // A process recalls nothing here: what it takes for new, the gate must find out.
+  const store: Store = { ...memory, kind: "postgres", survivesRestart: true, recalls: () => false, close: () => Promise.resolve() };
   return { clock, store, keys: memoryKeyring(systemRandom), policy };
 }
 
