@@ -113,6 +113,24 @@ export const limitTable = {
     unit: "ms",
     about: "untrusted text that a principal has read restricts all of its sessions for at least so long",
   },
+  readerNoteMs: { value: 5_000, unit: "ms", about: "a session that goes on reading says so to other processes again within" },
+  readerLookMs: { value: 1_000, unit: "ms", about: "what other sessions of a user read in other processes restricts here within" },
+  readerOverlapMs: {
+    value: 10_000,
+    unit: "ms",
+    about: "entries of other processes that are looked at again, since they may come late and their clocks may differ",
+  },
+  readerSessionsMax: {
+    value: 1_000,
+    unit: "sessions",
+    about: "sessions of one user under one credential whose reading is looked at; with more, everything counts as read",
+  },
+  readerEntriesMax: {
+    value: 20_000,
+    unit: "entries",
+    about: "ledger entries of other sessions that one look opens; with more, everything counts as read",
+  },
+  readersShownMax: { value: 20, unit: "sessions", about: "other sessions of the user whose reading is named where a session is shown" },
   sessionDenialsMax: { value: 5, unit: "denials", about: "denials that stop a session" },
   // Tools and policy.
   toolsPerRequestMax: { value: 20, unit: "tools", about: "full definitions in one request before a warning" },

@@ -8,7 +8,6 @@ import { createToolRates } from "../budget/tool-rates.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { createCheckpointer, type Checkpointer } from "../ledger/checkpointer.ts";
 import type { Keyring } from "../ledger/keyring.ts";
-import { trail } from "../ledger/trail.ts";
 import { openVault } from "../ledger/vault.ts";
 import { createRedactor } from "../redaction/redact.ts";
 import { createRegistry } from "../registry/registry.ts";
@@ -25,7 +24,7 @@ import { createApprovalDesk, type ApprovalDesk } from "./approval-desk.ts";
 import { createElsewhere, joinElsewhere, type Elsewhere } from "./elsewhere.ts";
 import type { JourneyEvent } from "./box.ts";
 import { createCarrier, type Carrier } from "./carry.ts";
-import { createFlowDesk, type FlowDesk } from "./flow-desk.ts";
+import { createFlowDesk, type FlowDesk, type FlowParts } from "./flow-desk.ts";
 import { safely, tell } from "./observers.ts";
 import { notingStore, openState } from "./open-state.ts";
 import type { SignalboxOptions, Trouble } from "./options.ts";
@@ -43,6 +42,7 @@ import type { Runtime } from "./runtime.ts";
 import type { CallState } from "./stage.ts";
 import { createSessions, type Sessions } from "./sessions.ts";
 import { createToolSources, type ToolSources } from "./tool-sources.ts";
+import { toolNamed } from "./tool-named.ts";
 import { startUpkeep, type Upkeep } from "./upkeep.ts";
 
 /** Everything that a running box consists of. */
@@ -229,17 +229,14 @@ function breakersOn(store: Store, clock: Clock): SharedBreakers | undefined {
 }
 
 function flowDesk({ options, clock, limits }: Ground, random: Random, runtime: () => Runtime): FlowDesk {
+  const mode = options.flow?.mode ?? "standard";
+  let past: ReturnType<FlowParts["past"]> | undefined;
   return createFlowDesk({
-    mode: options.flow?.mode ?? "standard",
+    mode,
     clock,
     random,
     limits,
-    history: ({ id, principal }) =>
-      trail(runtime().store, runtime().vault, { tenant: principal.tenant, sessionId: id, limit: limits.flowHistoryEntriesMax }),
-    toolOf(nameAndVersion) {
-      const found = runtime().registry.resolve(nameAndVersion, () => true);
-      return found.kind === "found" ? found.registered.tool : undefined;
-    },
+    past: () => (past ??= { mode, store: runtime().store, vault: runtime().vault, toolOf: (name) => toolNamed(runtime().registry, name) }),
   });
 }
 

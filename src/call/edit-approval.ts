@@ -117,6 +117,7 @@ function actingSession(session: LiveSession, principal: Principal): LiveSession 
     wordsAttested: false,
     conversationId: session.conversationId,
     createdAtMs: session.createdAtMs,
+    isShared: session.isShared,
     principal,
     revokedRoles: [],
     stopped: session.stopped,

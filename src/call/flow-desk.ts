@@ -4,25 +4,37 @@ import type { Limits } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
 import type { FlowMode } from "../domain/flow.ts";
 import type { Json } from "../domain/json.ts";
+import type { Outcome } from "../domain/outcome.ts";
 import type { Tool } from "../domain/tool.ts";
 import { labelReader } from "../flow/labels.ts";
 import { argumentLeaves } from "../flow/roles.ts";
 import { isConsequential } from "../flow/trace.ts";
 import { SessionKnowledge } from "../flow/knowledge.ts";
-import { Restrictions, type KnowledgeBounds } from "../flow/restrictions.ts";
-import type { SettledBody } from "../ledger/entries.ts";
-import type { TrailItem } from "../ledger/trail.ts";
+import { keep, Restrictions, type KnowledgeBounds } from "../flow/restrictions.ts";
+import { isShared } from "../store/shared.ts";
+import type { Entry, EntryPosition, Operation, Store } from "../store/store.ts";
 import type { Ended } from "./outcome-record.ts";
+import { namesSomething, pastOf, shortValues, takeIn, type ReadBackParts } from "./read-back.ts";
+import { noteAgainMs, readerOf, readerPut, readerSessions, type ReaderSession } from "./readers.ts";
 import type { LiveSession } from "./runtime.ts";
 import type { CallState } from "./stage.ts";
 
-/** What the sessions of one process know of where values come from. */
+/**
+ * What the sessions of one process know of where values come from. What restricts is shared by all sessions of a principal under one credential, also by
+ * those of other processes and of times before a restart: their results are in the ledger, and rows say which sessions have any (`readers.ts`).
+ */
 export interface FlowDesk {
   readonly mode: FlowMode;
-  /** What a session knows, with everything it has read indexed. */
+  /** What a session knows, with everything it has read indexed. Rejects where its past cannot be read: then nothing is decided. */
   knowledgeOf(session: LiveSession): SessionKnowledge | Promise<SessionKnowledge>;
   /** Takes note of what a call brought back, before any of it leaves. Returns what to wait for, if anything. */
   noteResult(state: CallState, outcome: Ended): Promise<void> | undefined;
+  /** Takes note of the outcome of another session's call that is given to this one. */
+  noteGiven(state: CallState, outcome: Outcome): void;
+  /** Says in the settling transaction that the session reads, where that was not said lately. */
+  noteReader(state: CallState): readonly Operation[];
+  /** That transaction holds. */
+  readerNoted(state: CallState): void;
 }
 
 /** What a desk is made with. */
@@ -31,10 +43,8 @@ export interface FlowParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly limits: Limits;
-  /** What the ledger holds of a session, oldest first. */
-  readonly history: (session: LiveSession) => Promise<readonly TrailItem[]>;
-  /** The tool that a recorded call was made with, where it is still registered. */
-  readonly toolOf: (nameAndVersion: string) => Tool | undefined;
+  /** The store and what opens its entries; they come after the desk. */
+  readonly past: () => ReadBackParts & { readonly store: Store };
 }
 
 /** The desk of one box. */
@@ -42,16 +52,37 @@ export function createFlowDesk(parts: FlowParts): FlowDesk {
   return new Desk(parts);
 }
 
+/** A principal under one credential: what restricts all of their sessions. */
+interface Reader {
+  readonly restrictions: Restrictions;
+  /** Wall time of the last look at what other sessions read; undefined before the first. */
+  lookedAtMs: number | undefined;
+  looking: Promise<void> | undefined;
+}
+
+/** Where the past of one session stands. */
+interface Recalled {
+  /** Wall time up to which its entries were read back; undefined before the first time. */
+  untilMs: number | undefined;
+  reading: Promise<void> | undefined;
+}
+
+const callsKnownMax = 2_000;
+
 class Desk implements FlowDesk {
   readonly mode: FlowMode;
   readonly #parts: FlowParts;
   readonly #bounds: KnowledgeBounds;
   readonly #startedAtMs: number;
   readonly #sessions = new Map<string, SessionKnowledge>();
-  /** Sessions whose past is known: begun here and never forgotten, or read back from the ledger. */
-  readonly #recalled = new WeakMap<SessionKnowledge, Promise<void> | true>();
+  readonly #recalled = new WeakMap<SessionKnowledge, Recalled>();
+  /** Something that this process knew is forgotten, so that its own sessions may have a past as well. */
   #hasForgotten = false;
-  readonly #restrictions = new Map<string, Restrictions>();
+  readonly #readers = new Map<string, Reader>();
+  /** Entries and calls that need not be read back: they were noted when they happened. */
+  readonly #known = new Map<string, true>();
+  readonly #notedAtMs = new WeakMap<LiveSession, number>();
+  readonly #noting = new WeakMap<CallState, number>();
 
   constructor(parts: FlowParts) {
     this.mode = parts.mode;
@@ -61,9 +92,12 @@ class Desk implements FlowDesk {
   }
 
   knowledgeOf(session: LiveSession): SessionKnowledge | Promise<SessionKnowledge> {
-    const knowledge = this.#known(session);
+    const reader = this.#readerOf(session);
+    const knowledge = this.#knowledgeOf(session, reader);
     const recalling = this.#recall(session, knowledge);
-    return recalling === undefined ? this.#upToDate(knowledge) : recalling.then(() => this.#upToDate(knowledge));
+    const looking = this.#lookAround(session, reader);
+    if (recalling === undefined && looking === undefined) return this.#upToDate(knowledge);
+    return Promise.all([recalling, looking]).then(() => this.#upToDate(knowledge));
   }
 
   #upToDate(knowledge: SessionKnowledge): SessionKnowledge | Promise<SessionKnowledge> {
@@ -73,26 +107,45 @@ class Desk implements FlowDesk {
   }
 
   noteResult(state: CallState, outcome: Ended): Promise<void> | undefined {
-    const { registered, session, callId } = state;
+    const { registered, session } = state;
     // What the runtime looks up for itself is shown to no model.
     if (registered === undefined || state.parent !== undefined) return undefined;
     const { tool } = registered;
     const isValue = outcome.kind === "completed";
     if (isConsequential(tool) && (isValue || outcome.error.effect !== "none")) {
-      const knowledge = this.#known(session);
+      const knowledge = this.#knowledgeOf(session);
       for (const { value: given } of argumentLeaves(tool, state.args)) knowledge.noteCarried(String(given));
     }
     const value = isValue ? state.resultValue : outcome.error.detail;
     if (value === undefined || value === null) return undefined;
-    const knowledge = this.#known(session);
-    knowledge.restrictions.age(this.#parts.clock.now(), this.#parts.limits.flowDecayMs);
+    if (isShared(this.#parts.past().store)) keep(this.#known, state.callId, true, callsKnownMax);
+    return this.#note(state, tool, { value, isValue, text: isValue ? state.resultText : undefined });
+  }
+
+  noteGiven(state: CallState, outcome: Outcome): void {
+    const { registered } = state;
+    if (registered === undefined || state.parent !== undefined || outcome.kind === "pending") return;
+    const isValue = outcome.kind === "completed";
+    const value = isValue ? (outcome.result.value ?? (outcome.result.parts as unknown as Json)) : outcome.error.detail;
+    if (value !== undefined && value !== null) void this.#note(state, registered.tool, { value, isValue, text: undefined });
+  }
+
+  #note(
+    state: CallState,
+    tool: Tool,
+    { value, isValue, text }: { readonly value: Json; readonly isValue: boolean; readonly text: string | undefined },
+  ): Promise<void> | undefined {
+    const { session, callId } = state;
+    const { clock, limits } = this.#parts;
+    const knowledge = this.#knowledgeOf(session);
+    knowledge.restrictions.age(clock.now(), limits.flowDecayMs);
     if (state.turn.said !== undefined) knowledge.words.add(state.turn.said, session.wordsAttested);
     knowledge.note({
       origin: {
         callId,
         sessionId: session.id,
         tool: tool.name,
-        atMs: this.#parts.clock.now(),
+        atMs: clock.now(),
         isOutside: tool.isEgress,
         isNamed: namesSomething(state.args, knowledge),
       },
@@ -100,98 +153,158 @@ class Desk implements FlowDesk {
       given: shortValues(state.args),
       // What an upstream says of a failure is nobody's declared output.
       labels: labelReader(isValue ? tool : { source: tool.source, outputLabels: {} }),
-      chars: state.resultText?.length ?? 0,
-      text: isValue ? state.resultText : undefined,
+      chars: text?.length ?? JSON.stringify(value).length,
+      text,
     });
-    return knowledge.restrictions.waitingChars > this.#parts.limits.flowWaitingCharsMax ? knowledge.restrictions.settle(pause) : undefined;
+    return knowledge.restrictions.waitingChars > limits.flowWaitingCharsMax ? knowledge.restrictions.settle(pause) : undefined;
   }
 
-  /** A session that an earlier process began, or that was forgotten here, is read back from the ledger before it is judged. Undefined where it is known. */
+  noteReader(state: CallState): readonly Operation[] {
+    const { session, parent } = state;
+    if (parent !== undefined) return [];
+    const { clock, limits, past } = this.#parts;
+    const nowMs = clock.now();
+    const lastMs = this.#notedAtMs.get(session);
+    if (lastMs !== undefined && nowMs - lastMs < noteAgainMs(past().store, limits)) return [];
+    this.#noting.set(state, nowMs);
+    return [readerPut(session, { nowMs, decayMs: limits.flowDecayMs })];
+  }
+
+  readerNoted(state: CallState): void {
+    const atMs = this.#noting.get(state);
+    if (atMs !== undefined) this.#notedAtMs.set(state.session, atMs);
+  }
+
+  /**
+   * A session that another process began or may serve as well, or that was forgotten here, is read back before it is judged. Undefined where all of it is
+   * known.
+   */
   #recall(session: LiveSession, knowledge: SessionKnowledge): Promise<void> | undefined {
-    const recalled = this.#recalled.get(knowledge);
-    if (recalled === true) return undefined;
-    if (recalled !== undefined) return recalled;
-    if (session.createdAtMs >= this.#startedAtMs && !this.#hasForgotten) {
-      this.#recalled.set(knowledge, true);
-      return undefined;
+    let recalled = this.#recalled.get(knowledge);
+    if (recalled === undefined) {
+      recalled = { untilMs: undefined, reading: undefined };
+      this.#recalled.set(knowledge, recalled);
+      if (session.createdAtMs >= this.#startedAtMs && !this.#hasForgotten && !session.isShared) recalled.untilMs = this.#parts.clock.now();
     }
-    const reading = this.#readBack(session, knowledge).then(() => void this.#recalled.set(knowledge, true));
-    this.#recalled.set(knowledge, reading);
-    // What could not be read back is tried again by the next call; this one is not decided.
-    reading.catch(() => this.#recalled.delete(knowledge));
-    return reading;
+    if (recalled.reading !== undefined) return recalled.reading;
+    if (recalled.untilMs !== undefined && !session.isShared) return undefined;
+    const standing = recalled;
+    standing.reading = this.#readBack(session, knowledge, standing).finally(() => (standing.reading = undefined));
+    return standing.reading;
   }
 
-  async #readBack(session: LiveSession, knowledge: SessionKnowledge): Promise<void> {
-    const given = new Map<string, Readonly<Record<string, Json>>>();
-    const items = await this.#parts.history(session);
-    assert(items.length < this.#parts.limits.flowHistoryEntriesMax, "a past that is not known whole decides nothing");
-    for (const { entry, body, private: values } of items) {
-      const said = values?.["said"];
-      if (typeof said === "string" && (this.mode !== "strict" || session.wordsAttested)) knowledge.words.add(said, session.wordsAttested);
-      const args = values?.["arguments"];
-      if (entry.callId !== undefined && args !== undefined && typeof args === "object" && args !== null)
-        given.set(entry.callId, args as Readonly<Record<string, Json>>);
-      const value = entry.kind === "call-settled" ? values?.["result"] : undefined;
-      if (value === undefined || entry.callId === undefined) continue;
-      const { tool: name, version } = body as unknown as SettledBody;
-      const tool = this.#parts.toolOf(`${name}@${version ?? ""}`);
-      const callArgs = given.get(entry.callId) ?? {};
-      knowledge.note({
-        origin: {
-          callId: entry.callId,
-          sessionId: session.id,
-          tool: name,
-          atMs: entry.atMs,
-          isOutside: tool?.isEgress ?? true,
-          isNamed: namesSomething(callArgs, knowledge),
-        },
-        value,
-        given: shortValues(callArgs),
-        labels: labelReader(tool ?? { source: name, outputLabels: {} }),
-        chars: JSON.stringify(value).length,
-        text: undefined,
-      });
-    }
+  async #readBack(session: LiveSession, knowledge: SessionKnowledge, recalled: Recalled): Promise<void> {
+    const { clock, limits } = this.#parts;
+    const beganMs = clock.now();
+    const { untilMs } = recalled;
+    const query = { tenant: session.principal.tenant, sessionId: session.id, limit: limits.flowHistoryEntriesMax };
+    const parts = this.#parts.past();
+    const isFirst = untilMs === undefined;
+    const { items, isWhole } = await pastOf(parts, isFirst ? query : { ...query, sinceMs: untilMs - limits.readerOverlapMs }, (entry) =>
+      isFirst ? false : this.#isKnown(entry),
+    );
+    assert(isWhole, "a past that is not known whole decides nothing");
+    for (const { entry } of items) keep(this.#known, entryName(entry), true, callsKnownMax);
+    const past = { sessionId: session.id, wordsAttested: session.wordsAttested };
+    if (!takeIn(parts, knowledge, past, items)) knowledge.restrictions.saturate(beganMs + limits.flowDecayMs);
+    recalled.untilMs = beganMs;
   }
 
-  #known(session: LiveSession): SessionKnowledge {
+  #isKnown(entry: Entry): boolean {
+    return this.#known.has(entryName(entry)) || (entry.kind === "call-settled" && this.#known.has(entry.callId ?? ""));
+  }
+
+  /** What other sessions of the principal under the same credential have read elsewhere or before. Undefined where that was looked at already. */
+  #lookAround(session: LiveSession, reader: Reader): Promise<void> | undefined {
+    const { clock, limits, past } = this.#parts;
+    if (reader.looking !== undefined) return reader.looking;
+    const { store } = past();
+    const isStale = isShared(store) && clock.now() - (reader.lookedAtMs ?? 0) >= limits.readerLookMs;
+    const hasPast = store.survivesRestart || this.#hasForgotten;
+    if (reader.lookedAtMs === undefined ? !hasPast : !isStale) return undefined;
+    reader.looking = this.#look(session, reader).finally(() => (reader.looking = undefined));
+    return reader.looking;
+  }
+
+  async #look(session: LiveSession, reader: Reader): Promise<void> {
+    const { clock, limits } = this.#parts;
+    const { store } = this.#parts.past();
+    const beganMs = clock.now();
+    const sessions = await readerSessions(store, session, limits.readerSessionsMax);
+    const endMs = beganMs + limits.flowDecayMs;
+    if (sessions.length >= limits.readerSessionsMax) reader.restrictions.saturate(endMs);
+    let left = limits.readerEntriesMax;
+    for (const other of sessions) {
+      if (other.sessionId === session.id || !this.#mayBeNew(other, reader, beganMs)) continue;
+      if (left > 0) left -= await this.#readOther(session, reader, { other, limit: Math.min(left, limits.flowHistoryEntriesMax) });
+      if (left <= 0) reader.restrictions.saturate(endMs);
+    }
+    reader.lookedAtMs = beganMs;
+  }
+
+  /** Whether a session has read anything that this process does not know yet. */
+  #mayBeNew({ createdAtMs, atMs }: ReaderSession, { lookedAtMs }: Reader, nowMs: number): boolean {
+    const { limits, past } = this.#parts;
+    if (nowMs - atMs > limits.flowDecayMs + noteAgainMs(past().store, limits)) return false;
+    if (!isShared(past().store)) return this.#hasForgotten || createdAtMs < this.#startedAtMs;
+    return lookedAtMs === undefined || atMs + limits.readerNoteMs + limits.readerOverlapMs >= lookedAtMs;
+  }
+
+  /** Returns how many entries it took. */
+  async #readOther(
+    session: LiveSession,
+    reader: Reader,
+    { other, limit }: { readonly other: ReaderSession; readonly limit: number },
+  ): Promise<number> {
+    const { clock, limits } = this.#parts;
+    const parts = this.#parts.past();
+    const nowMs = clock.now();
+    const { lookedAtMs } = reader;
+    const sinceMs = lookedAtMs === undefined ? nowMs - limits.flowDecayMs : lookedAtMs - limits.readerOverlapMs;
+    const query = { tenant: session.principal.tenant, sessionId: other.sessionId, sinceMs, limit };
+    const { items, isWhole } = await pastOf(parts, query, (entry) => this.#isKnown(entry));
+    for (const { entry } of items) keep(this.#known, entryName(entry), true, callsKnownMax);
+    // What grants stays with the session that it was granted to: only what restricts is taken over.
+    const knowledge = new SessionKnowledge(reader.restrictions, this.#bounds);
+    const isOpen = takeIn(parts, knowledge, { sessionId: other.sessionId, wordsAttested: false }, items);
+    if (!isOpen || !isWhole) reader.restrictions.saturate(nowMs + limits.flowDecayMs);
+    return items.length;
+  }
+
+  #knowledgeOf(session: LiveSession, reader = this.#readerOf(session)): SessionKnowledge {
     const known = this.#sessions.get(session.id);
     if (known !== undefined) return known;
     if (this.#sessions.size >= this.#parts.limits.flowSessionsMax) {
       this.#sessions.delete(this.#sessions.keys().next().value as string);
       this.#hasForgotten = true;
     }
-    const knowledge = new SessionKnowledge(this.#restrictionsOf(session), this.#bounds);
+    const knowledge = new SessionKnowledge(reader.restrictions, this.#bounds);
     this.#sessions.set(session.id, knowledge);
     return knowledge;
   }
 
-  /** Shared by all sessions of a principal under one credential, so that a new conversation sheds nothing. */
-  #restrictionsOf(session: LiveSession): Restrictions {
-    const key = JSON.stringify([session.throttleKey, session.credentialId]);
-    const known = this.#restrictions.get(key);
+  #readerOf(session: LiveSession): Reader {
+    const key = `${readerOf(session)}/${session.principal.tenant}`;
+    const known = this.#readers.get(key);
     if (known !== undefined) return known;
+    if (this.#readers.size >= this.#parts.limits.flowSessionsMax) this.#forgetReader(this.#readers.keys().next().value as string);
     const restrictions = new Restrictions(this.#parts.random.bytes(4).readUInt32LE(), this.#bounds, this.#parts.clock.now());
-    if (this.#restrictions.size >= this.#parts.limits.flowSessionsMax)
-      this.#restrictions.delete(this.#restrictions.keys().next().value as string);
-    this.#restrictions.set(key, restrictions);
-    return restrictions;
+    const reader: Reader = { restrictions, lookedAtMs: undefined, looking: undefined };
+    this.#readers.set(key, reader);
+    return reader;
+  }
+
+  /** Its sessions go with it: they would go on with restrictions that no new session sees. */
+  #forgetReader(key: string): void {
+    const gone = this.#readers.get(key);
+    this.#readers.delete(key);
+    for (const [id, knowledge] of this.#sessions) if (knowledge.restrictions === gone?.restrictions) this.#sessions.delete(id);
+    this.#hasForgotten = true;
   }
 }
 
-const givenCharsMax = 300;
-
-function shortValues(args: CallState["args"]): readonly string[] {
-  return Object.values(args).flatMap((value) =>
-    (typeof value === "string" && value.length <= givenCharsMax) || typeof value === "number" ? [String(value)] : [],
-  );
-}
-
-/** Whether the user named one of the call's arguments: then what it brought is what the user pointed at. */
-function namesSomething(args: CallState["args"], knowledge: SessionKnowledge): boolean {
-  if (knowledge.words.isEmpty) return false;
-  return Object.values(args).some((value) => typeof value === "string" && knowledge.words.says(value));
+function entryName({ writer, epoch, seq }: EntryPosition): string {
+  return `${writer}/${epoch}/${seq}`;
 }
 
 function pause(): Promise<void> {

@@ -80,7 +80,10 @@ async function lookUp(
   if (claim.callId === state.callId && (claim.state === "pending" || state.approval === undefined)) return proceed;
   if (claim.requestDigest !== state.requestDigest)
     return stop("KEY_REUSED", "this idempotency key was used with other arguments; use a new key for a new call", { callId: claim.callId });
-  return { kind: "stop", outcome: await standing(state, claim, key.row.key) };
+  const outcome = await standing(state, claim, key.row.key);
+  // The same user may ask again from another session, which reads it then for the first time.
+  if (claim.sessionId !== session.id) runtime.flow.noteGiven(state, outcome);
+  return { kind: "stop", outcome };
 }
 
 /** Where an earlier call stands, for whoever asks again; from here on this call stands for that one. */

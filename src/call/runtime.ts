@@ -34,6 +34,8 @@ export interface LiveSession {
   readonly credentialId: string;
   readonly wordsAttested: boolean;
   readonly createdAtMs: number;
+  /** Another process may serve it as well, or has: what this one remembers of it is not all. */
+  readonly isShared: boolean;
   readonly conversationId: string | undefined;
   /** The principal with what was revoked already taken away. */
   readonly principal: Principal;

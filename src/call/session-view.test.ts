@@ -166,3 +166,23 @@ test("a yes that waits to be used is among the grants, and another tenant has no
   expect(view.grants).toMatchObject([{ kind: "widening", tool: "mail.send@1.0.0", by: ["lea"] }]);
   await expect(box.sessionView(session.id, "other")).rejects.toMatchObject({ code: "SESSION_UNKNOWN" });
 });
+
+test("what other conversations of the user brought is named among the restrictions, of at most `readersShownMax` of them and of nobody else's", async () => {
+  const clock = manualClock();
+  const options = { tools: tools(), allowUnsafeMemory: true, clock, policy: { roles: { user: ["mail.*", "bank.balance"] } } };
+  await using box = await createSignalbox({ ...options, limits: { readersShownMax: 1 } });
+  const read = async (user: string, name: string): Promise<void> => {
+    await (await box.session({ ...who, user })).turn().call({ tool: name, arguments: {} });
+    await clock.advance(1_000);
+  };
+  await read("ada", "bank.balance");
+  await read("ada", "mail.read");
+  await read("bob", "mail.read");
+  const fresh = await box.session(who);
+  const others = (await box.sessionView(fresh.id, "acme")).restrictions;
+  expect(others.map(({ kind, by }) => [kind, by])).toEqual([
+    ["untrusted", "another session"],
+    ["guarded", "another session"],
+  ]);
+  expect((await box.sessionView((await box.session({ ...who, user: "eve" })).id, "acme")).restrictions).toEqual([]);
+});

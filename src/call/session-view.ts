@@ -7,14 +7,15 @@ import type { Widening } from "../approvals/widening.ts";
 import type { SessionCounter } from "../budget/holds.ts";
 import type { Approval } from "../domain/approval.ts";
 import type { BudgetState, Restriction, SessionGrant, SessionView, SourceRead } from "../domain/session-view.ts";
-import type { Tool } from "../domain/tool.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
+import { readerSessions } from "./readers.ts";
 import { readOnlyStates } from "./read-only.ts";
 import type { LiveSession, Runtime } from "./runtime.ts";
 import { sessionRecord, type SessionRecord } from "./session-record.ts";
 import { toolOutlook } from "./session-outlook.ts";
 import type { Sessions } from "./sessions.ts";
 import { shownTools } from "./shown-tools.ts";
+import { toolNamed } from "./tool-named.ts";
 
 /** The view of one session of a tenant. `SESSION_UNKNOWN` where the tenant has none of that id. */
 export async function sessionView(
@@ -27,7 +28,7 @@ export async function sessionView(
   await session.refresh();
   const limit = runtime.limits.flowHistoryEntriesMax;
   const entries = await runtime.store.entries({ tenant, sessionId: id, limit });
-  const record = sessionRecord(entries, (name) => toolOf(runtime, name));
+  const record = sessionRecord(entries, (name) => toolNamed(runtime.registry, name));
   const [knowledge, budgets, denials, restrictions, grants] = await Promise.all([
     runtime.flow.knowledgeOf(session),
     budgetsOf(runtime, session),
@@ -62,11 +63,6 @@ export async function sessionView(
   };
 }
 
-function toolOf(runtime: Runtime, nameAndVersion: string): Tool | undefined {
-  const found = runtime.registry.resolve(nameAndVersion, () => true);
-  return found.kind === "found" ? found.registered.tool : undefined;
-}
-
 async function budgetsOf({ store, policy }: Runtime, { counters }: LiveSession): Promise<readonly BudgetState[]> {
   const max: Readonly<Record<SessionCounter, number | undefined>> = {
     calls: policy.sessionBudget.calls,
@@ -89,6 +85,7 @@ async function restrictionsOf(runtime: Runtime, session: LiveSession, { read }: 
   );
   return [
     ...read.flatMap((source) => restrictionsBy(source, "this session", runtime)),
+    ...(await readByOthers(runtime, session)).flatMap((source) => restrictionsBy(source, "another session", runtime)),
     ...switches.map(({ scope, sinceMs }): Restriction => ({
       kind: "read-only",
       from: scope.kind,
@@ -108,8 +105,21 @@ async function restrictionsOf(runtime: Runtime, session: LiveSession, { read }: 
   ];
 }
 
+/** What other sessions of the user under the same credential have read and this one is bound by, the latest of them. */
+async function readByOthers(runtime: Runtime, session: LiveSession): Promise<readonly SourceRead[]> {
+  const { limits, store, clock } = runtime;
+  const { tenant } = session.principal;
+  const sessions = (await readerSessions(store, session, limits.readerSessionsMax))
+    .filter(({ sessionId }) => sessionId !== session.id)
+    .sort((left, right) => right.atMs - left.atMs)
+    .slice(0, limits.readersShownMax);
+  const query = { tenant, sinceMs: clock.now() - limits.flowDecayMs, limit: limits.pageRowsMax };
+  const entries = await Promise.all(sessions.map(({ sessionId }) => store.entries({ ...query, sessionId })));
+  return sessionRecord(entries.flat(), (name) => toolNamed(runtime.registry, name)).read;
+}
+
 /** What the reading of one source means for what comes after, as long as it is remembered. */
-export function restrictionsBy(
+function restrictionsBy(
   source: SourceRead,
   by: Restriction["by"],
   { clock, limits }: Pick<Runtime, "clock" | "limits">,

@@ -8,6 +8,7 @@ import { toolCallError } from "../errors/tool-call-error.ts";
 import { rolesRevoked, sessionOpened, sessionStopped } from "../ledger/entries.ts";
 import { sessionCounters, type SessionCounters } from "../budget/holds.ts";
 import { keptKey } from "../store/row-key.ts";
+import { isShared } from "../store/shared.ts";
 import type { Row, RowKey, Store } from "../store/store.ts";
 import type { SessionOptions } from "./box.ts";
 import { isSwitchedOn, switchExpectations, switchKeys } from "./read-only.ts";
@@ -23,6 +24,8 @@ interface SessionBody {
   readonly conversationId: string | null;
   readonly dataSubject: string | null;
   readonly createdAtMs: number;
+  /** It was found in the store by a process that had not opened it; absent: only the one that opened it has ever served it. */
+  readonly isShared?: true;
   /** Epoch of the store in which it was opened. */
   readonly epoch: number;
   readonly stopped: { readonly reason: string; readonly atMs: number } | null;
@@ -72,7 +75,7 @@ export function createSessions(parts: SessionParts): Sessions {
   async function find(id: string, tenant: string): Promise<Live | undefined> {
     const known = live.get(id);
     if (known !== undefined) return known.principal.tenant === tenant ? known : undefined;
-    const [row] = await parts.store.read([sessionKey(tenant, id)]);
+    const row = await found(parts.store, sessionKey(tenant, id));
     if (row === undefined) return undefined;
     const session = new Live(id, tenant, row, parts);
     await session.refresh();
@@ -112,6 +115,22 @@ export function createSessions(parts: SessionParts): Sessions {
       }
     },
   };
+}
+
+/**
+ * The row of a session that this process did not open. On a shared store the finding is written into it: the process that opened it notices at its next gate,
+ * and from then on each looks at what the others brought into the session (`flow-desk.ts`).
+ */
+async function found(store: Store, key: RowKey): Promise<Row | undefined> {
+  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+    const [row] = await store.read([key]);
+    const body = row?.body as unknown as SessionBody | undefined;
+    if (row === undefined || body === undefined || body.isShared === true || !isShared(store)) return row;
+    const marked = { ...body, isShared: true } as unknown as Json;
+    const result = await store.commit({ operations: [{ op: "put", key, body: marked, expect: row.version }], entries: [] });
+    if (result.kind === "committed") return { ...row, body: marked, version: row.version + 1 };
+  }
+  throw toolCallError("INTERNAL", "the session could not be opened here: its record keeps changing; try again");
 }
 
 function checkOptions(options: SessionOptions, credential: Credential, limits: Limits): void {
@@ -212,6 +231,9 @@ class Live implements LiveSession {
   }
   get createdAtMs(): number {
     return this.#body.createdAtMs;
+  }
+  get isShared(): boolean {
+    return this.#body.isShared === true;
   }
   get conversationId(): string | undefined {
     return this.#body.conversationId ?? undefined;

@@ -47,6 +47,7 @@ function settleNow(state: CallState, outcome: Ended): Verdict | Promise<Verdict>
 function recorded(state: CallState, outcome: Ended): Verdict {
   if (state.decision?.notify === true) state.runtime.notices.nudge();
   if (state.caching !== undefined) keepResult(state, outcome);
+  state.runtime.flow.readerNoted(state);
   return { kind: "stop", outcome };
 }
 
@@ -198,6 +199,7 @@ function settleOperations(state: CallState, outcome: Ended): readonly Operation[
   // A recovered call may have been parked before its process died.
   if (state.approval !== undefined || state.isRecovered)
     operations.push({ op: "delete", key: { space: "parked", tenant, key: state.callId } });
+  operations.push(...runtime.flow.noteReader(state));
   if (isToldOf(state, effect)) operations.push(...runtime.notices.ran(state));
   if (state.handle !== undefined) operations.push(handlePut(state, state.handle.id, nowMs));
   operations.push(...letterOperations(state, outcome));

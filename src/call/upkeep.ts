@@ -3,6 +3,7 @@ import type { ApprovalDesk } from "./approval-desk.ts";
 import type { RecoveryReport } from "./box.ts";
 import { historySpaces } from "./history.ts";
 import { boundLetters } from "./letter-upkeep.ts";
+import { readerSpace } from "./readers.ts";
 import type { Recovery } from "./recovery.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -16,7 +17,7 @@ export interface Upkeep {
 
 const purgeRowsMax = 1_000;
 /** Spaces whose rows are simply over when they are due. Keys and approvals are resolved instead. */
-const transientSpaces = ["meaning", "handle", "pulse", "widening", "probe", "dead-letter", ...historySpaces] as const;
+const transientSpaces = ["meaning", "handle", "pulse", "widening", "probe", "dead-letter", readerSpace, ...historySpaces] as const;
 
 /** Starts the upkeep of a box. A sweep that fails is reported, and the next one tries again. */
 export function startUpkeep(runtime: Runtime, desk: ApprovalDesk, recovery: Recovery): Upkeep {

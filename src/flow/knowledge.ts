@@ -86,6 +86,16 @@ export class SessionKnowledge {
     }
   }
 
+  /** The same for a call of the past, once what was read before it is indexed. */
+  queueCarried(texts: readonly string[]): void {
+    if (texts.length > 0) this.restrictions.queue(0, () => this.#indexCarried(texts));
+  }
+
+  *#indexCarried(texts: readonly string[]): Generator<void> {
+    for (const text of texts) this.noteCarried(text);
+    yield;
+  }
+
   /**
    * Whether the very same text was read a moment ago, in the same way: agents look at a record again and again. Only as long as the table that it was
    * indexed in is the present one.
@@ -104,7 +114,8 @@ export class SessionKnowledge {
 
   /** Who vouches for a value by exact equality of a whole leaf, or of an address inside trusted text. */
   vouchedFor(value: string): Vouched | undefined {
-    return this.#vouched.get(value);
+    const known = this.#vouched.get(value);
+    return known === undefined || this.restrictions.wasCarried(value) ? undefined : known;
   }
 
   /** The record named by the user in whose field of the same name this value stood. */
@@ -193,9 +204,7 @@ export class SessionKnowledge {
     if (isShort && from.isNamed && field !== "") keep(this.#fields, `${fold(field)}\u0000${foldValue(text)}`, from, this.#bounds.valuesMax);
     if (label.integrity === "untrusted") return;
     const vouched: Vouched = { integrity: label.integrity, origin: from };
-    const vouch = (value: string): void => {
-      if (!this.restrictions.wasCarried(value)) keep(this.#vouched, value, vouched, this.#bounds.valuesMax);
-    };
+    const vouch = (value: string): void => keep(this.#vouched, value, vouched, this.#bounds.valuesMax);
     if (isShort) {
       for (const form of vouchedForms(text)) vouch(form);
     }

@@ -3,7 +3,7 @@
  * its tables stays in them without its origin.
  */
 import { foldValue } from "./fold.ts";
-import { ShingleIndex, type Found } from "./shingles.ts";
+import { forgottenOrigin, ShingleIndex, type Found } from "./shingles.ts";
 
 /** A call whose result was read. */
 export interface Origin {
@@ -28,6 +28,8 @@ export interface KnowledgeBounds {
 /** Values of arguments that wait, of calls in a row whose results were known. They excuse and never restrict, so the oldest may be forgotten. */
 const givenWaitingMax = 256;
 const originsMax = 60_000;
+/** Where a text may stand of which nobody knows. */
+const anywhere: Found = { origin: forgottenOrigin };
 /** Characters that are indexed between two turns of the event loop. */
 export const sliceChars = 32_768;
 
@@ -44,6 +46,7 @@ export class Restrictions {
     | { readonly untrusted: ShingleIndex; readonly sensitive: ShingleIndex | undefined; readonly written: ShingleIndex | undefined }
     | undefined;
   #sinceMs: number;
+  #saturatedUntilMs: number | undefined;
   readonly #seed: number;
   readonly #waiting: { readonly chars: number; readonly index: () => Generator<void> }[] = [];
   /** Of the last in the queue, where that has nothing but such values. */
@@ -74,16 +77,17 @@ export class Restrictions {
 
   /** Whether no untrusted text is remembered. */
   get isEmpty(): boolean {
-    return this.#untrusted.isEmpty && this.#before === undefined;
+    return this.#untrusted.isEmpty && this.#before === undefined && this.#saturatedUntilMs === undefined;
   }
 
   /** Whether any text is remembered that only certain readers may have. */
   get hasSensitive(): boolean {
-    return this.#sensitive !== undefined || this.#before?.sensitive !== undefined;
+    return this.#sensitive !== undefined || this.#before?.sensitive !== undefined || this.#saturatedUntilMs !== undefined;
   }
 
   /** Lets go of what is older than `decayMs`, and of nothing younger. */
   age(nowMs: number, decayMs: number): void {
+    if (this.#saturatedUntilMs !== undefined && nowMs >= this.#saturatedUntilMs) this.#saturatedUntilMs = undefined;
     if (nowMs - this.#sinceMs < decayMs) return;
     const isLongAgo = nowMs - this.#sinceMs >= 2 * decayMs;
     this.#before =
@@ -96,7 +100,14 @@ export class Restrictions {
 
   /** Where a folded phrase was read as untrusted text. */
   find(phrase: string): Found | undefined {
-    return this.#untrusted.find(phrase) ?? this.#before?.untrusted.find(phrase);
+    return (
+      this.#untrusted.find(phrase) ?? this.#before?.untrusted.find(phrase) ?? (this.#saturatedUntilMs === undefined ? undefined : anywhere)
+    );
+  }
+
+  /** Something was read that nobody can look into any more: until then any text may have stood in it. */
+  saturate(untilMs: number): void {
+    this.#saturatedUntilMs = Math.max(untilMs, this.#saturatedUntilMs ?? 0);
   }
 
   /** Takes note of values of a call's arguments, before what it brought is indexed. */
@@ -127,7 +138,7 @@ export class Restrictions {
 
   /** Whether a folded phrase was read as text that only certain readers may have. */
   isSensitive(phrase: string): boolean {
-    return (this.#sensitive?.find(phrase) ?? this.#before?.sensitive?.find(phrase)) !== undefined;
+    return this.#saturatedUntilMs !== undefined || (this.#sensitive?.find(phrase) ?? this.#before?.sensitive?.find(phrase)) !== undefined;
   }
 
   /** The table for untrusted text. */

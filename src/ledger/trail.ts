@@ -25,8 +25,8 @@ export async function trail(store: Pick<Store, "entries">, vault: Vault, query: 
   return items;
 }
 
-/** The store answers writer by writer; where several wrote, only their clocks tell the order. One writer's own order is never changed. */
-function inTime(entries: readonly Entry[]): readonly Entry[] {
+/** Entries in time: the store answers writer by writer; where several wrote, only their clocks tell the order. One writer's own order is never changed. */
+export function inTime(entries: readonly Entry[]): readonly Entry[] {
   const isOneWriter = entries.every((entry) => entry.writer === entries[0]?.writer);
   return isOneWriter ? entries : entries.toSorted((left, right) => left.atMs - right.atMs);
 }
