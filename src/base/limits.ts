@@ -183,6 +183,11 @@ export const limitTable = {
   workerHeapMegabytesMax: { value: 256, unit: "MiB", about: "heap of one worker" },
   // Secrets and redaction.
   secretCacheMs: { value: 10_000, unit: "ms", about: "a resolved secret is used before it is read again" },
+  tokenExchangeMs: { value: 5_000, unit: "ms", about: "a token endpoint answers within" },
+  tokenLifeMsMax: { value: 3_600_000, unit: "ms", about: "an exchanged token is used, however long it says it lives" },
+  tokenLeewayMs: { value: 10_000, unit: "ms", about: "an exchanged token is no longer used before it expires" },
+  tokensKeptMax: { value: 10_000, unit: "tokens", about: "exchanged tokens of one source that are kept, by user" },
+  tokenCharsMax: { value: 16_384, unit: "characters", about: "an exchanged token" },
   secretsMax: { value: 1_000, unit: "secrets", about: "secret values that are kept and taken out of what leaves" },
   secretFileBytesMax: { value: 65_536, unit: "bytes", about: "a file that holds a secret" },
   redactCharsMax: { value: 8_388_608, unit: "characters", about: "one text that is searched for secrets; a longer one is withheld" },

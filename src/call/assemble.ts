@@ -269,7 +269,7 @@ function peopleTold(
 }
 
 /** Secrets in and out: references are resolved late, and whatever was resolved is redacted from everything that leaves. */
-function privacy({ options, clock, limits, trouble }: Ground): Pick<Runtime, "redact" | "redactText" | "secret"> {
+function privacy({ options, clock, limits, trouble }: Ground): Pick<Runtime, "redact" | "redactText" | "secret" | "conceal"> {
   const redactor = createRedactor({ limits });
   const secrets = createSecretResolver({
     environment: options.environment ?? systemEnvironment(),
@@ -283,5 +283,6 @@ function privacy({ options, clock, limits, trouble }: Ground): Pick<Runtime, "re
     redact: (value, text) => redactor.redactJsonText(value, text).value,
     redactText: (text) => redactor.redactText(text).text.slice(0, limits.errorDetailCharsMax),
     secret: (reference) => secrets.resolve(reference),
+    conceal: (value) => redactor.addSecret(value),
   };
 }

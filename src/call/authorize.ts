@@ -17,6 +17,21 @@ import { proceed, type CallState, type Verdict } from "./stage.ts";
  * this one as its parent. Any failure while deciding is a denial.
  */
 export function authorize(state: CallState): Verdict | Promise<Verdict> {
+  const verdict = may(state);
+  return state.registered?.connector.actsAs === "user" ? ownCredential(state, verdict) : verdict;
+}
+
+/** A tool that acts with the user's own account needs their connection to it; said before anything is claimed or anybody asked. */
+async function ownCredential(state: CallState, verdict: Verdict | Promise<Verdict>): Promise<Verdict> {
+  const said = await verdict;
+  if (said.kind !== "proceed") return said;
+  const { runtime, registered, session } = state;
+  const { tool, connector } = registered as NonNullable<typeof registered>;
+  const lack = await connector.lacks?.({ principal: session.principal, secret: runtime.secret, tool });
+  return lack === undefined ? proceed : stop("CREDENTIAL_MISSING", lack);
+}
+
+function may(state: CallState): Verdict | Promise<Verdict> {
   const { runtime, registered, session } = state;
   const { tool } = registered as NonNullable<typeof registered>;
   if (state.parent !== undefined) return authorizeInside(state);

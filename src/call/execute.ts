@@ -32,6 +32,7 @@ export function execute(state: CallState): Verdict | Promise<Verdict> {
     principal: session.principal,
     sessionId: session.id,
     secret: runtime.secret,
+    conceal: runtime.conceal,
     deadlineAtMonotonicMs: startedMs + executionMs(state, tool.timeouts.executeMs),
     isSafeToResend: tool.idempotency === "natural" || tool.idempotency === "key",
     signal: state.signal,

@@ -8,6 +8,7 @@ import type { Config, StoreConfig } from "../config/document.ts";
 import type { PointConfig } from "../config/decision-point.ts";
 import { cedarDecisionPoint } from "../connectors/cedar-point.ts";
 import { httpDecisionPoint } from "../connectors/http-point.ts";
+import { HttpCredential } from "../connectors/http-credential.ts";
 import { httpConnector } from "../connectors/http.ts";
 import { webhook } from "../connectors/webhook.ts";
 import { mcpSource } from "../connectors/mcp/source.ts";
@@ -75,12 +76,16 @@ function storeOf(store: StoreConfig): NonNullable<SignalboxOptions["store"]> {
 }
 
 function httpTools(config: Config, clock: Clock): RegisteredTool[] {
-  return config.sources.flatMap((source) =>
-    source.tools.map(({ parts, http }) => ({
-      tool: completeTool({ ...parts, source: source.name }, config.limits),
-      connector: httpConnector(http, { clock, limits: config.limits }),
-    })),
-  );
+  const { limits } = config;
+  return config.sources.flatMap((source) => {
+    const auth = source.tools[0]?.http.auth;
+    // One for all operations, so that a token that one of them has got serves the others.
+    const credential = auth === undefined ? undefined : new HttpCredential(auth, { clock, limits });
+    return source.tools.map(({ parts, http }) => ({
+      tool: completeTool({ ...parts, source: source.name }, limits),
+      connector: httpConnector(http, { clock, limits, credential }),
+    }));
+  });
 }
 
 async function moduleTools(paths: readonly string[]): Promise<RegisteredTool[]> {

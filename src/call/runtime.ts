@@ -100,6 +100,8 @@ export interface Runtime {
   /** Takes one call of the tool's own rate; returns 0 or how long to wait. */
   takeToolRate(state: CallState): number;
   secret(reference: string): Promise<string>;
+  /** Has a value redacted from everything that leaves from now on. */
+  conceal(value: string): void;
   /** Says that a handler held the event loop or answered after its time. */
   reportHandler(tool: Tool, what: "blocked" | "late", note: string): void;
 

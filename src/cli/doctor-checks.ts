@@ -9,6 +9,7 @@ import { ToolCallError } from "../errors/tool-call-error.ts";
 import { resolveApiKeys } from "../gateway/serve.ts";
 import { checkPolicy } from "../policy/check.ts";
 import { approverGroupDefault } from "../policy/document.ts";
+import { isUserReference } from "../secrets/user-reference.ts";
 import { createSecretResolver } from "../secrets/resolver.ts";
 import { readSecretFile } from "../secrets/secret-file.ts";
 import { takeWriterLock } from "../store/sqlite-lock.ts";
@@ -180,7 +181,7 @@ async function checkCredentials(config: Config, invocation: Invocation): Promise
 async function checkSources(config: Config, invocation: Invocation): Promise<readonly Finding[]> {
   const secrets = new Map(
     config.sources.flatMap((source) =>
-      source.tools.flatMap((tool) => (tool.http.auth === undefined ? [] : [[tool.http.auth.secret, source.name] as const])),
+      source.tools.flatMap((tool) => referencesOf(tool.http.auth).map((secret) => [secret, source.name] as const)),
     ),
   );
   for (const { name, mcp } of config.mcpSources) {
@@ -194,6 +195,13 @@ async function checkSources(config: Config, invocation: Invocation): Promise<rea
     config,
     invocation,
   );
+}
+
+/** What can be looked up without a user: not the secrets of each of them. */
+function referencesOf(auth: Config["sources"][number]["tools"][number]["http"]["auth"]): readonly string[] {
+  if (auth === undefined) return [];
+  if (!isUserReference(auth.secret)) return [auth.secret];
+  return auth.exchange?.client === undefined ? [] : [auth.exchange.client];
 }
 
 async function secretFindings(

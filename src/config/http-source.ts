@@ -1,7 +1,7 @@
 import type { Limits } from "../base/limits.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { ArgumentRole, Tier } from "../domain/tool.ts";
-import type { HttpAuth, HttpOptions } from "../connectors/http-options.ts";
+import type { HttpOptions } from "../connectors/http-options.ts";
 import { completeTool, type ToolParts } from "../registry/complete.ts";
 import { definitionProblems } from "../registry/definition-problems.ts";
 import { plainObject } from "../policy/parse-values.ts";
@@ -25,7 +25,7 @@ import {
   type Read,
   type Shape,
 } from "./shape.ts";
-import { secretReference } from "./values.ts";
+import { checkRights, runsAsShape, sourceAuthShape } from "./source-auth.ts";
 
 const roles = ["target", "ref", "amount", "date", "command", "credential", "content", "control"] as const satisfies readonly ArgumentRole[];
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const;
@@ -50,17 +50,6 @@ const place = either(
   isObject,
   mapped(object({ from: required(text()) }), ({ from }) => (from === undefined ? undefined : { from })),
   text(),
-);
-
-/** How requests prove who sends them. */
-export const authShape: Shape<HttpAuth> = either(
-  isObject,
-  mapped(
-    object({ secret: required(secretReference), scheme: optional(word(["bearer", "basic"])), header: optional(text({ charsMax: 64 })) }),
-    ({ secret, scheme, header }): HttpAuth | undefined =>
-      secret === undefined ? undefined : { secret, scheme: header === undefined ? (scheme ?? "bearer") : { header } },
-  ),
-  mapped(secretReference, (secret): HttpAuth => ({ secret, scheme: "bearer" })),
 );
 
 const toolShape = object({
@@ -136,7 +125,8 @@ type ToolSettings = Read<typeof toolShape>;
 
 const sourceShape = object({
   url: required(about("Base address, such as `https://api.example.com/v2`.", text({ problemOf: urlProblem }))),
-  auth: optional(about("How requests prove who sends them; a bare reference is a bearer token.", authShape)),
+  runsAs: optional(runsAsShape),
+  auth: optional(about("How requests prove who sends them; a bare reference is a bearer token.", sourceAuthShape)),
   allowPrivate: optional(
     about(
       "Exact `host:port` that may be asked although private or without TLS.",
@@ -158,6 +148,7 @@ export function httpTools(
   report: Report,
 ): readonly HttpToolConfig[] {
   const { name, settings, limits } = source;
+  checkRights(settings, report);
   return (settings.tools ?? []).flatMap(([short, tool]) => {
     const at = report.at("tools").at(short);
     if (
@@ -168,7 +159,8 @@ export function httpTools(
       tool.description === undefined
     )
       return [];
-    const parts = toolParts({ name: `${name}.${short}`, source: name, tier: tool.tier, description: tool.description, tool });
+    const { tier, description } = tool;
+    const parts = toolParts({ name: `${name}.${short}`, source: name, tier, description, runsAs: settings.runsAs ?? "service", tool });
     const problems = definitionProblems(completeTool(parts, limits), limits);
     for (const problem of problems) at.add(problem);
     reportPlaces(tool, parts.inputSchema, at);
@@ -181,6 +173,7 @@ function toolParts(from: {
   readonly source: string;
   readonly tier: Tier;
   readonly description: string;
+  readonly runsAs: "user" | "service";
   readonly tool: ToolSettings;
 }): ToolParts {
   const { tool } = from;
@@ -213,7 +206,7 @@ function toolParts(from: {
     isSensitive: tool.sensitive ?? false,
     isRepeatable: tool.repeatable ?? false,
     isEgress: tool.egress ?? false,
-    runsAs: "service",
+    runsAs: from.runsAs,
     costMicrosUsd: tool.costMicrosUsd ?? 0,
     ...(tool.version !== undefined && { version: tool.version }),
     ...(tool.idempotency !== undefined && { idempotency: tool.idempotency }),

@@ -44,6 +44,33 @@ describe("loading the configuration", () => {
     });
   });
 
+  test(
+    verifies("AUTH-05", "refuses a source that sends a credential without saying whose rights it stands for, with the line to add"),
+    async () => {
+      const source = (text: string) => load(`${minimal}sources: { crm: { http: { url: 'https://crm.example', tools: {}, ${text} } } }\n`);
+      const own = "auth: { secret: 'secret://file/s/{tenant}/{user}'";
+      for (const good of ["runsAs: service, auth: secret://env/T", `runsAs: user, ${own} }`, "allowPrivate: []"])
+        expect(places(await source(good))).toEqual([]);
+      for (const [text, expected] of [
+        ["auth: secret://env/T", "this sends a credential, and nothing says whose rights it stands for | add `runsAs: service`"],
+        [`${own} }`, "nothing says whose rights it stands for | add `runsAs: user`"],
+        ["runsAs: user", "no credential of the user is named | add `auth: { secret: secret://file/…/{tenant}/{user} }`"],
+        ["runsAs: user, auth: secret://env/T", "this is one credential for all users | name one of each user"],
+        [`runsAs: service, ${own} }`, "this is a credential of each user | say `runsAs: user`"],
+        ["runsAs: user, auth: 'secret://file/s/{user}'", "`{tenant}` not exactly once"],
+        [`runsAs: user, ${own}, exchange: { url: 'http://idp.example/t' } }`, "cannot be asked"],
+        ["runsAs: both, auth: secret://env/T", "expected one of `service`, `user`"],
+      ])
+        expect(places(await source(text as string)).join("\n")).toContain(expected);
+      const server = (text: string) => load(`${minimal}sources: { docs: { mcp: { url: 'https://mcp.example', ${text} } } }\n`);
+      expect(places(await server("auth: secret://env/T"))).toEqual([expect.stringContaining("| add `runsAs: service`")]);
+      expect(places(await server("auth: secret://env/T, runsAs: service"))).toEqual([]);
+      expect(places(await server("auth: secret://env/T, runsAs: user"))).toEqual([expect.stringContaining("serves all users")]);
+      const child = "sources: { docs: { mcp: { command: [x], environment: { TOKEN: secret://env/T } } } }\n";
+      expect(places(await load(minimal + child))).toEqual([expect.stringContaining("3:56 this sends a credential")]);
+    },
+  );
+
   test("reads how upstreams are protected, and names one that is no source", async () => {
     const http = "http: { url: 'https://crm.example', tools: {} }";
     const good = await load(

@@ -3,7 +3,8 @@ import type { McpReach } from "../connectors/mcp/options.ts";
 import type { Tier } from "../domain/tool.ts";
 import { admissionPolicies } from "../registry/admission.ts";
 import type { McpSourceConfig, McpUserConfig } from "./document.ts";
-import { authShape, hostPortProblem, urlProblem } from "./http-source.ts";
+import { hostPortProblem, urlProblem } from "./http-source.ts";
+import { authShape, runsAsShape } from "./source-auth.ts";
 import type { Report } from "./problem.ts";
 import { about, list, mapOf, object, optional, required, text, truth, whole, word, type Read } from "./shape.ts";
 import { secretReference } from "./values.ts";
@@ -23,6 +24,7 @@ export const mcpSourceShape = object({
     ),
   ),
   url: optional(about("Address of a server behind HTTP, such as `https://mcp.example.com/mcp`.", text({ problemOf: urlProblem }))),
+  runsAs: optional(runsAsShape),
   auth: optional(about("How requests prove who sends them; a bare reference is a bearer token.", authShape)),
   allowPrivate: optional(
     about(
@@ -60,6 +62,7 @@ export function readMcpSource(
   const { report } = parts;
   const reach = reachOf(settings, parts);
   checkEnvironment(settings, report);
+  checkService(settings, report);
   if (reach === undefined) return undefined;
   const { tier: whole, tiers = [], allow, admit, egress, errorEffect, timeoutMs } = settings;
   return {
@@ -97,6 +100,21 @@ function reachOf(
   for (const member of ["folder", "environment"] as const)
     if (settings[member] !== undefined) report.at(member).addAtName(`\`${member}\` is for servers over stdio`, "leave it out");
   return { kind: "http", url: url as string, auth: auth as HttpAuth | undefined, allowPrivate };
+}
+
+/** One connection serves all users, so what it proves itself with is the service's. */
+function checkService({ runsAs, auth, environment = [] }: McpSettings, report: Report): void {
+  if (runsAs === "user")
+    report
+      .at("runsAs")
+      .add(
+        "one connection to an MCP server serves all users, so it cannot act as each of them",
+        "say `runsAs: service`, or describe the operations under `http:`",
+      );
+  const secret = environment.find(([, value]) => value.startsWith("secret://"));
+  if (runsAs !== undefined || (auth === undefined && secret === undefined)) return;
+  const at = auth === undefined ? report.at("environment").at((secret as (typeof environment)[number])[0]) : report.at("auth");
+  at.addAtName("this sends a credential, and nothing says whose rights it stands for", "add `runsAs: service`");
 }
 
 function checkEnvironment({ environment = [] }: McpSettings, report: Report): void {

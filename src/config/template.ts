@@ -42,6 +42,7 @@ sources:
     http:
       url: http://127.0.0.1:8081
       allowPrivate: ["127.0.0.1:8081"]    # only because this one is on the same machine
+      # runsAs: service                   # with one account for everybody, or as each user
       # auth: secret://env/SHOP_TOKEN     # sent as a bearer token
       tools:
         get_order:

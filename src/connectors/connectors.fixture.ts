@@ -32,6 +32,7 @@ export function watched(changes: Partial<Execution> & { readonly toolChanges?: P
       progress: () => {},
       mark: (progress) => void marks.push(progress),
       secret: async (reference) => `value-of-${reference.split("/").at(-1)}`,
+      conceal: () => {},
       ...rest,
     },
   };

@@ -1,5 +1,6 @@
 import { bareHost, refuseUrl, type EgressPolicy } from "./egress.ts";
-import type { HttpOptions } from "./http-options.ts";
+import { isUserReference, userReferenceProblem } from "../secrets/user-reference.ts";
+import type { HttpAuth, HttpOptions } from "./http-options.ts";
 import { isHeaderValue, placeholdersOf } from "./http-request.ts";
 
 const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/;
@@ -44,11 +45,24 @@ export function checkHttpOptions(options: HttpOptions): readonly string[] {
   if (options.resultPointer !== undefined && options.resultPointer !== "" && !options.resultPointer.startsWith("/")) {
     problems.push(`result pointer \`${options.resultPointer}\` must start with \`/\``);
   }
+  if (options.auth !== undefined) problems.push(...authProblems(options.auth));
   for (const allowed of options.allowPrivate ?? []) {
     if (!/^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/.test(allowed))
       problems.push(`private host \`${allowed}\` must be given as \`host:port\``);
   }
   return problems;
+}
+
+/** Everything that is wrong with how requests prove who sends them. */
+export function authProblems({ secret, exchange }: HttpAuth): readonly string[] {
+  const problem = isUserReference(secret) ? userReferenceProblem(secret) : undefined;
+  if (problem !== undefined) return [`secret \`${secret}\`: ${problem}`];
+  if (exchange === undefined) return [];
+  if (!isUserReference(secret)) return ["only a secret of each user is exchanged: name it `secret://file/…/{tenant}/{user}`"];
+  const refusal = URL.canParse(exchange.url)
+    ? refuseUrl(new URL(exchange.url), egressOf({ method: "POST", ...exchange, url: exchange.url }))
+    : "it is no URL";
+  return refusal === undefined ? [] : [`the token endpoint \`${exchange.url}\` cannot be asked: ${refusal}`];
 }
 
 function checkUrl(options: HttpOptions): readonly string[] {

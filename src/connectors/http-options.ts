@@ -2,10 +2,30 @@ import type { Json } from "../domain/json.ts";
 
 /** How a request proves who sends it. The secret is resolved for each attempt and never leaves otherwise. */
 export interface HttpAuth {
-  /** Such as `secret://env/CRM_TOKEN`. For `basic` its value is `user:password`. */
+  /**
+   * A secret of the service, such as `secret://env/CRM_TOKEN`, or one of each user: `secret://file/run/secrets/crm/{tenant}/{user}`, where both names stand
+   * percent-encoded. For `basic` its value is `user:password`.
+   */
   readonly secret: string;
+  /** The user's secret is exchanged for a token, which is sent in its place. Only beside a secret of each user. Default: it is sent itself. */
+  readonly exchange?: ExchangeOptions;
+  /** Where users connect their account: told to the model where a user's secret is missing. */
+  readonly connectAt?: string;
   /** `bearer` and `basic` use the `authorization` header; `header` the named one with the bare value. */
   readonly scheme: "bearer" | "basic" | { readonly header: string };
+}
+
+/** A token endpoint that exchanges tokens (RFC 8693). */
+export interface ExchangeOptions {
+  readonly url: string;
+  /** Reference to `id:secret` of our client there, each form-encoded (RFC 6749, section 2.3.1). Default: the endpoint knows us otherwise. */
+  readonly client?: string;
+  readonly audience?: string;
+  readonly scope?: string;
+  /** What the user's secret is. Default `access_token`. */
+  readonly subjectType?: "access_token" | "refresh_token" | "id_token" | "jwt";
+  /** Exact `host:port` that may be asked although the address is private, or without TLS. Default none. */
+  readonly allowPrivate?: readonly string[];
 }
 
 /** One HTTP operation as a tool. */

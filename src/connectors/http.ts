@@ -14,7 +14,8 @@ import { EgressRefused, refuseUrl, type EgressPolicy } from "./egress.ts";
 import { checkHttpOptions, egressOf } from "./http-check.ts";
 import { exchange, type WireRequest, type WireResponse } from "./http-exchange.ts";
 import type { HttpOptions } from "./http-options.ts";
-import { createRequestBuilder, isHeaderValue, type RequestBuilder } from "./http-request.ts";
+import { HttpCredential } from "./http-credential.ts";
+import { createRequestBuilder, type RequestBuilder } from "./http-request.ts";
 import { isSuccess, resultOf } from "./http-response.ts";
 import { createGuardedConnector, type Lookup } from "./ssrf-guard.ts";
 
@@ -24,6 +25,8 @@ export interface HttpParts {
   readonly limits: Limits;
   /** Default: the system's resolver. */
   readonly lookup?: Lookup | undefined;
+  /** What all operations of one source prove themselves with. Default: one of this operation's own. */
+  readonly credential?: HttpCredential | undefined;
 }
 
 /** A connector for one HTTP operation. Throws `CONFIG_INVALID` with every problem of its options. */
@@ -39,6 +42,7 @@ class HttpConnector implements Connector {
   readonly #parts: HttpParts;
   readonly #egress: EgressPolicy;
   readonly #build: RequestBuilder;
+  readonly #credential: HttpCredential | undefined;
   readonly #pools = new Map<string, Pool>();
 
   constructor(options: HttpOptions, parts: HttpParts) {
@@ -46,6 +50,15 @@ class HttpConnector implements Connector {
     this.#parts = parts;
     this.#egress = egressOf(options);
     this.#build = createRequestBuilder(options);
+    this.#credential = parts.credential ?? (options.auth === undefined ? undefined : new HttpCredential(options.auth, parts));
+  }
+
+  get actsAs(): Connector["actsAs"] {
+    return this.#credential?.actsAs;
+  }
+
+  async lacks(asked: Parameters<NonNullable<Connector["lacks"]>>[0]): Promise<string | undefined> {
+    return await this.#credential?.lacks(asked);
   }
 
   async execute(args: JsonObject, execution: Execution): Promise<ExecutionResult> {
@@ -53,10 +66,9 @@ class HttpConnector implements Connector {
     const built = this.#build(args);
     if (built.kind === "refused") return failure({ kind: "rejected", message: built.problem, effect: "none" });
     const { tool } = execution;
-    const authorized = await this.#authorize(built.request, execution);
-    if (authorized === undefined) {
-      return failure({ kind: "failed", message: `\`${tool.name}\` has no usable credential; its operator must mend it`, effect: "none" });
-    }
+    const credential = await this.#credential?.header(execution);
+    if (credential?.kind === "failure") return failure(credential.failure);
+    const authorized = this.#authorized(built.request, execution, credential);
     let isSent = false;
     const onSend = (): void => {
       isSent = true;
@@ -64,6 +76,7 @@ class HttpConnector implements Connector {
     };
     try {
       const response = await this.#exchange(authorized, execution, onSend);
+      if (response.status === 401) await this.#credential?.refused(execution);
       const isResent = execution.attempt > 1 && this.#keyHeader() !== undefined;
       const { limits, clock } = this.#parts;
       return resultOf({ options: this.#options, tool, limits, response, isResent, nowMs: clock.now() });
@@ -75,7 +88,7 @@ class HttpConnector implements Connector {
   async close(): Promise<void> {
     const pools = [...this.#pools.values()];
     this.#pools.clear();
-    await Promise.all(pools.map((pool) => pool.close()));
+    await Promise.all([...pools.map((pool) => pool.close()), this.#credential?.close()]);
   }
 
   #keyHeader(): string | undefined {
@@ -84,19 +97,16 @@ class HttpConnector implements Connector {
     return idempotencyHeader?.toLowerCase() ?? (method === "GET" || method === "HEAD" ? undefined : "idempotency-key");
   }
 
-  /** The request with key and credential; undefined when there is no usable credential. */
-  async #authorize(request: WireRequest, execution: Execution): Promise<WireRequest | undefined> {
+  /** The request with key and credential. */
+  #authorized(
+    request: WireRequest,
+    execution: Execution,
+    credential: { readonly name: string; readonly value: string } | undefined,
+  ): WireRequest {
     const headers: Record<string, string> = { ...request.headers };
     const keyHeader = this.#keyHeader();
     if (keyHeader !== undefined) headers[keyHeader] = encodeKey(execution.key);
-    const { auth } = this.#options;
-    if (auth !== undefined) {
-      const value = await execution.secret(auth.secret).catch(() => undefined);
-      if (value === undefined || !isHeaderValue(value)) return undefined;
-      if (auth.scheme === "bearer") headers["authorization"] = `Bearer ${value}`;
-      else if (auth.scheme === "basic") headers["authorization"] = `Basic ${Buffer.from(value, "utf8").toString("base64")}`;
-      else headers[auth.scheme.header.toLowerCase()] = value;
-    }
+    if (credential !== undefined) headers[credential.name] = credential.value;
     return { ...request, headers };
   }
 

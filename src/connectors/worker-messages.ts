@@ -28,6 +28,7 @@ export type ToWorker =
 export type FromWorker =
   | { readonly kind: "progress"; readonly message: string }
   | { readonly kind: "secret"; readonly id: number; readonly reference: string }
+  | { readonly kind: "conceal"; readonly value: string }
   | { readonly kind: "result"; readonly result: ExecutionResult }
   /** The handler threw; `declared` when it was a `ToolFailure`. */
   | { readonly kind: "thrown"; readonly text: string; readonly declared: DeclaredFailure | undefined };

@@ -65,6 +65,7 @@ function executionOf(message: Extract<ToWorker, { readonly kind: "run" }>): Exec
     sessionId: message.sessionId,
     tool: message.tool,
     attempt: message.attempt,
+    conceal: (value) => send({ kind: "conceal", value: String(value) }),
     progress: (text) => send({ kind: "progress", message: String(text) }),
     async secret(reference) {
       secretCount += 1;

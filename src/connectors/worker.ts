@@ -111,6 +111,9 @@ class WorkerConnector implements Connector {
       case "progress":
         job.execution.progress(message.message);
         return;
+      case "conceal":
+        job.execution.conceal(message.value);
+        return;
       case "secret":
         void answerSecret(worker, job, message);
         return;

@@ -149,6 +149,8 @@ export interface Execution {
   mark?(progress: "unsent" | "sent"): void;
   /** Resolves a `secret://` reference; the value is redacted from everything that leaves. */
   secret(reference: string): Promise<string>;
+  /** Has a value that was fetched for this call, such as a token, redacted from everything that leaves. */
+  conceal(value: string): void;
 }
 
 /** What a connector brought back. */
@@ -182,6 +184,10 @@ export interface Connector {
   /** May answer at once, where nothing has to be waited for. */
   execute(args: JsonObject, execution: Execution): ExecutionResult | Promise<ExecutionResult>;
   close?(): Promise<void>;
+  /** Whose credential it sends. Absent: none of its own. */
+  readonly actsAs?: "user" | "service" | undefined;
+  /** What the user behind a call has to do before it can be made, in words for the model; undefined where nothing is missing. Asked before anything is claimed. */
+  lacks?(asked: Pick<Execution, "principal" | "secret" | "tool">): Promise<string | undefined>;
 }
 
 /** A tool with the way its calls leave. */

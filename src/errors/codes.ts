@@ -157,6 +157,14 @@ export const codes = {
     retry: "after-fix",
     about: "another call of a set that runs whole or not at all was refused",
   },
+  CREDENTIAL_MISSING: {
+    fault: "caller",
+    effects: ["none"],
+    http: 403,
+    jsonRpc: -31030,
+    retry: "after-fix",
+    about: "the tool acts with the user's own account, which the user has not connected",
+  },
   TOOL_UNAVAILABLE: {
     fault: "tool",
     effects: ["none"],

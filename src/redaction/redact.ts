@@ -34,7 +34,12 @@ class ValueRedactor implements Redactor {
   }
 
   addSecret(value: string): void {
-    if (this.#secrets.has(value) || value.length < 6) return;
+    if (value.length < 6) return;
+    if (this.#secrets.delete(value)) {
+      // In use again, so it is among the last to be forgotten.
+      this.#secrets.add(value);
+      return;
+    }
     if (this.#secrets.size >= this.#limits.secretsMax) this.#secrets.delete(this.#secrets.values().next().value as string);
     this.#secrets.add(value);
     this.#needles = undefined;

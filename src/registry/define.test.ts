@@ -22,6 +22,7 @@ async function run(registered: RegisteredTool, args: JsonObject): Promise<unknow
     attempt: 1,
     progress: () => undefined,
     secret: () => Promise.resolve("s"),
+    conceal: () => {},
   } satisfies Execution;
   return await registered.connector.execute(args, execution);
 }

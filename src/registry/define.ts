@@ -7,7 +7,10 @@ import { definitionProblems } from "./definition-problems.ts";
 import { isStandard, toJsonSchema, type ArgumentsOf, type StandardInput, type StandardIssue, type ToolInput } from "./standard-schema.ts";
 
 /** What a handler may use of the call that it carries out. */
-export type HandlerExecution = Pick<Execution, "callId" | "key" | "signal" | "principal" | "sessionId" | "attempt" | "progress" | "secret">;
+export type HandlerExecution = Pick<
+  Execution,
+  "callId" | "key" | "signal" | "principal" | "sessionId" | "attempt" | "progress" | "secret" | "conceal"
+>;
 
 /** What is said once about a tool. Required are `name`, `tier`, `description`, `input` and either `run` or `connector`. */
 export interface ToolDefinition<Input extends ToolInput> extends Omit<
@@ -40,6 +43,7 @@ export function tool<const Input extends ToolInput>(definition: ToolDefinition<I
   if ("problem" in converted) problems.push(converted.problem);
   if (convertedOutput !== undefined && "problem" in convertedOutput) problems.push(convertedOutput.problem.replace("`input`", "`output`"));
   if ((run === undefined) === (connector === undefined)) problems.push("exactly one of `run` and `connector` is needed");
+  problems.push(...rightsProblems(parts.runsAs, connector));
   const said: ToolParts = {
     ...parts,
     inputSchema: "schema" in converted ? converted.schema : {},
@@ -55,6 +59,14 @@ export function tool<const Input extends ToolInput>(definition: ToolDefinition<I
     connector: connector ?? runConnector(run as Handler, isStandard(input) ? input : undefined),
     withLimits: (limits) => completeTool(said, limits),
   };
+}
+
+/** A connector that sends a credential acts with somebody's rights, and the definition says whose. */
+function rightsProblems(runsAs: Tool["runsAs"] | undefined, connector: Connector | undefined): readonly string[] {
+  const actsAs = connector?.actsAs;
+  if (actsAs === undefined || actsAs === runsAs) return [];
+  const sends = `its connector sends a credential of the ${actsAs}`;
+  return [runsAs === undefined ? `${sends}, so add \`runsAs: "${actsAs}"\`` : `\`runsAs\` is \`${runsAs}\`, but ${sends}`];
 }
 
 type Handler = (args: never, execution: HandlerExecution) => unknown;
@@ -128,6 +140,10 @@ class HandlerView implements HandlerExecution {
 
   get secret(): Execution["secret"] {
     return this.#execution.secret;
+  }
+
+  get conceal(): Execution["conceal"] {
+    return this.#execution.conceal;
   }
 }
 

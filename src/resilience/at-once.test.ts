@@ -24,6 +24,7 @@ function requestOf(resilience: Resilience, more: Partial<AttemptRequest>): Attem
     principal: { tenant: "acme", user: "ada", roles: [], attributes: {} },
     sessionId: "ses_1",
     secret: async () => "s",
+    conceal: () => {},
     deadlineAtMonotonicMs: resilience.clock.monotonic() + 30_000,
     isSafeToResend: true,
     ...more,

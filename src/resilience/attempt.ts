@@ -82,6 +82,10 @@ class Attempt implements Execution, Expiring {
     return this.#request.secret;
   }
 
+  get conceal(): (value: string) => void {
+    return this.#request.conceal;
+  }
+
   start(nowMs: number): ExecutionResult | Promise<ExecutionResult> {
     const { resilience, connector, args } = this.#request;
     const { timeouts } = this.tool;

@@ -20,6 +20,7 @@ export interface AttemptRequest {
   readonly principal: Principal;
   readonly sessionId: string;
   readonly secret: (reference: string) => Promise<string>;
+  readonly conceal: (value: string) => void;
   /** All attempts and waits together end by then, by the monotonic clock. Nothing moves it. */
   readonly deadlineAtMonotonicMs: number;
   /** Whether the same effect under the same key happens once. Believed only of a tool whose idempotency is `natural` or `key`. */

@@ -128,6 +128,7 @@ export async function attempt(
     principal: { tenant: "acme", user: "ada", roles: [], attributes: {} },
     sessionId: "ses_1",
     secret: async () => "s",
+    conceal: () => {},
     deadlineAtMonotonicMs: resilience.clock.monotonic() + 30_000,
     isSafeToResend: request.tool.idempotency === "natural" || request.tool.idempotency === "key",
     ...request,

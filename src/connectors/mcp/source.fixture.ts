@@ -97,5 +97,6 @@ function executionOf(
     progress,
     mark: (mark) => marks.push(mark),
     secret: () => Promise.reject(new Error("not used")),
+    conceal: () => undefined,
   };
 }
