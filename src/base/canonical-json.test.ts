@@ -11,7 +11,10 @@ function plainly(value: unknown): string {
   return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${plainly(member)}`).join(",")}}`;
 }
 
-const keys = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("10", "9", "a", "b", "ab", "toJSON", "__proto__", "\ufb33", "\ud83d\ude00"));
+const keys = fc.oneof(
+  fc.string({ unit: "binary" }),
+  fc.constantFrom("10", "9", "a", "b", "ab", "toJSON", "__proto__", "\ufb33", "\ud83d\ude00"),
+);
 const values = fc.letrec<{ readonly value: unknown }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 4 },

@@ -16,8 +16,12 @@ export function fold(text: string): string {
 
 /** A whole value in the form in which it is compared: folded, trimmed, each run of white space one space. */
 export function foldValue(text: string): string {
-  return fold(text).replace(/\s+/gu, " ").trim();
+  const folded = fold(text);
+  return (unevenSpace.test(folded) ? folded.replace(/\s+/gu, " ") : folded).trim();
 }
+
+// Every white space of most texts is one space already.
+const unevenSpace = /\s\s|[^\S ]/u;
 
 /** Whether a UTF-16 code stands inside a word: ASCII letters and digits, and beyond ASCII everything but spaces and punctuation. Expects folded text. */
 export function isWordCode(code: number): boolean {

@@ -79,11 +79,12 @@ export class SessionKnowledge {
   noteCarried(text: string): void {
     const { restrictions } = this;
     if (restrictions.isEmpty) return;
-    const forms = [...(text.length <= leafCharsMax ? vouchedForms(text) : []), ...actionablesIn(text).map(({ value }) => value)];
-    for (const form of new Set(forms)) {
+    const note = (form: string): void => {
       if (restrictions.find(form) !== undefined && this.vouchedFor(form) === undefined && !this.words.says(form))
         restrictions.carried(form);
-    }
+    };
+    if (text.length <= leafCharsMax) for (const form of vouchedForms(text)) note(form);
+    for (const { value } of actionablesIn(text)) note(value);
   }
 
   /** The same for a call of the past, once what was read before it is indexed. */

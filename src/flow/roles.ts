@@ -18,8 +18,21 @@ export interface ArgumentLeaf {
 
 const leavesMax = 1_000;
 
+type Described = Pick<Tool, "argumentRoles" | "inputSchema">;
+
+/** Leaves of arguments as they were when first asked for: a call is judged by them, and remembered by them when it has run. */
+const leavesOf = new WeakMap<JsonObject, { readonly tool: Described; readonly leaves: readonly ArgumentLeaf[] }>();
+
 /** The leaves of the arguments that hold text or a number, with their roles. Truth values and constants of the schema mean nothing by themselves. */
-export function argumentLeaves(tool: Pick<Tool, "argumentRoles" | "inputSchema">, args: JsonObject): readonly ArgumentLeaf[] {
+export function argumentLeaves(tool: Described, args: JsonObject): readonly ArgumentLeaf[] {
+  const found = leavesOf.get(args);
+  if (found?.tool === tool) return found.leaves;
+  const leaves = leavesIn(tool, args);
+  leavesOf.set(args, { tool, leaves });
+  return leaves;
+}
+
+function leavesIn(tool: Described, args: JsonObject): readonly ArgumentLeaf[] {
   const leaves: ArgumentLeaf[] = [];
   const hasDeclared = Object.keys(tool.argumentRoles).length > 0;
   const open = (value: Json, place: Place): void => {
@@ -28,7 +41,7 @@ export function argumentLeaves(tool: Pick<Tool, "argumentRoles" | "inputSchema">
     if (typeof value === "object") {
       const isList = Array.isArray(value);
       for (const [key, member] of Object.entries(value as JsonObject)) {
-        const step = key.replaceAll("~", "~0").replaceAll("/", "~1");
+        const step = key.includes("~") || key.includes("/") ? key.replaceAll("~", "~0").replaceAll("/", "~1") : key;
         open(member, {
           pointer: `${place.pointer}/${step}`,
           pattern: `${place.pattern}/${isList ? "*" : step}`,
@@ -67,11 +80,19 @@ function nestedRole(place: Place): ArgumentRole | undefined {
 function inner(schema: Json | undefined, key: string | undefined): Json | undefined {
   if (schema === undefined || schema === null || typeof schema !== "object" || Array.isArray(schema)) return undefined;
   const whole = schema as JsonObject;
-  const branches = [whole, ...[whole["anyOf"], whole["oneOf"]].flatMap((list) => (Array.isArray(list) ? (list as Json[]) : []))];
-  for (const branch of branches) {
-    if (branch === null || typeof branch !== "object") continue;
-    const found =
-      key === undefined ? (branch as JsonObject)["items"] : ((branch as JsonObject)["properties"] as JsonObject | undefined)?.[key];
+  return within(whole, key) ?? withinAny(whole["anyOf"], key) ?? withinAny(whole["oneOf"], key);
+}
+
+function within(branch: Json, key: string | undefined): Json | undefined {
+  if (branch === null || typeof branch !== "object") return undefined;
+  const { items, properties } = branch as JsonObject;
+  return key === undefined ? items : (properties as JsonObject | undefined)?.[key];
+}
+
+function withinAny(branches: Json | undefined, key: string | undefined): Json | undefined {
+  if (!Array.isArray(branches)) return undefined;
+  for (const branch of branches as Json[]) {
+    const found = within(branch, key);
     if (found !== undefined) return found;
   }
   return undefined;

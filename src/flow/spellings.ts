@@ -28,10 +28,13 @@ export interface Day {
 
 const isoDay = /(?<!\d)(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)/;
 const dottedDay = /(?<!\d)(\d{1,2})\.(\d{1,2})\.(\d{4})(?!\d)/;
+// In each of them a digit stands on both sides of a sign.
+const anyDay = /\d[-./]\d/;
 const slashedDay = /(?<!\d)(\d{1,2})\/(\d{1,2})\/(\d{4})(?!\d)/;
 
 /** The day that an argument names: ISO 8601, `31.12.2025` or `12/31/2025`; undefined for anything else. */
 export function dayOf(text: string): Day | undefined {
+  if (!anyDay.test(text)) return undefined;
   const iso = isoDay.exec(text);
   if (iso !== null) return day(iso[1], iso[2], iso[3]);
   const dotted = dottedDay.exec(text);
@@ -72,9 +75,13 @@ function ordinal(number: number): string {
   return ["th", "st", "nd", "rd"][number % 10] ?? "th";
 }
 
+// Small letters, and what is no digit throughout, are left of no amount.
+const noAmount = /[a-z_]|^\D*$/;
+
 /** The number that an argument names, such as `1,250.50`, `1250,5 €` or 1250.5; undefined where it names none. */
 export function amountOf(value: string | number): number | undefined {
   if (typeof value === "number") return Number.isFinite(value) ? value : undefined;
+  if (noAmount.test(value)) return undefined;
   const plain = value.replace(/[\p{Sc}\s]|\b[A-Z]{3}\b/gu, "");
   if (!/^[+-]?\d[\d.,]*$/.test(plain)) return undefined;
   const lastComma = plain.lastIndexOf(",");
@@ -90,7 +97,7 @@ export function spellingsOfAmount(amount: number): readonly string[] {
   const plain = String(Math.abs(amount));
   const [whole = "0", cents = ""] = plain.split(".");
   const twoCents = cents.padEnd(2, "0");
-  const grouped = (separator: string): string => whole.replace(/\B(?=(\d{3})+(?!\d))/g, separator);
+  const grouped = (separator: string): string => (whole.length < 4 ? whole : whole.replace(/\B(?=(\d{3})+(?!\d))/g, separator));
   const spellings = [plain];
   for (const [separator, point] of [
     ["", "."],

@@ -19,7 +19,8 @@ const ibanPattern = /\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b
 const phonePattern = /(?<![\w.])\+?\d[\d ().-]{7,18}\d(?![\w])/g;
 
 const anyWww = /www\./i;
-const anyDigit = /\d/;
+const ibanStart = /[A-Z]{2}\d{2}/;
+const phoneStart = /\d[\d ().-]{7}/;
 
 const actionablesMax = 200;
 
@@ -37,9 +38,8 @@ export function actionablesIn(text: string): readonly Actionable[] {
       add("url", normalUrl(trimmed), trimmed);
     }
   }
-  if (!anyDigit.test(text)) return found;
-  for (const [match] of text.matchAll(ibanPattern)) add("iban", normalIban(match), match);
-  for (const [match] of text.matchAll(phonePattern)) add("phone", normalPhone(match), match);
+  if (ibanStart.test(text)) for (const [match] of text.matchAll(ibanPattern)) add("iban", normalIban(match), match);
+  if (phoneStart.test(text)) for (const [match] of text.matchAll(phonePattern)) add("phone", normalPhone(match), match);
   return found;
 }
 

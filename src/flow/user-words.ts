@@ -45,6 +45,7 @@ export class UserWords {
 
   /** Whether a value occurs as a whole: bounded by something that is neither letter nor digit, nor joins an address to a longer one. Less than three characters never count. */
   says(value: string): boolean {
+    if (this.isEmpty) return false;
     const wanted = foldValue(value);
     if (wanted.length < valueCharsMin) return false;
     const isJoined = address.test(wanted) ? isAddress : isWord;
