@@ -55,7 +55,7 @@ describe("canonical JSON", () => {
 
   test("asks no value what it looks like as JSON", () => {
     expect(canonicalJson({ a: new Date(0), b: 1 })).toBe('{"a":{},"b":1}');
-    expect(canonicalJson({ a: Object.create({ toJSON: () => "other" }) })).toBe('{"a":{}}');
+    expect(canonicalJson({ a: Object.create({ toJSON: () => "other" }) as object })).toBe('{"a":{}}');
     expect(() => canonicalJson({ toJSON: () => "other" })).toThrow(TypeError);
     const list = Object.assign([1], { toJSON: () => "other" });
     expect(canonicalJson({ a: list })).toBe('{"a":[1]}');
