@@ -196,6 +196,12 @@ export const limitTable = {
   headerBytesMax: { value: 16_384, unit: "bytes", about: "inbound HTTP headers" },
   requestTimeoutMs: { value: 60_000, unit: "ms", about: "an inbound request must have arrived whole" },
   connectionsMax: { value: 2_000, unit: "connections", about: "open inbound connections" },
+  keepAliveMs: {
+    value: 75_000,
+    unit: "ms",
+    about:
+      "an inbound connection on which nobody asks is kept open; longer than balancers keep theirs (60 s), so that none asks on one that closes",
+  },
   bodyDepthMax: { value: 48, unit: "levels", about: "nesting of an inbound body" },
   bodyKeysMax: { value: 50_000, unit: "keys", about: "object members in an inbound body, over all levels" },
   eventStreamsMax: { value: 100, unit: "streams", about: "open streams of events" },

@@ -55,6 +55,17 @@ describe("bounds of the gateway", () => {
       await expect.poll(async () => (await live.send("GET", "/healthz").catch(() => undefined))?.status).toBe(200);
     }));
 
+  test("keepAliveMs is how long a connection stays for the next request, longer than balancers keep theirs", async () => {
+    const keptFor = async (limits: Partial<Limits>): Promise<string | null> => {
+      let told: string | null = null;
+      await withGateway(limits, async ({ gateway }) => {
+        told = (await fetch(`${gateway.address}/healthz`)).headers.get("keep-alive");
+      });
+      return told;
+    };
+    expect([await keptFor({}), await keptFor({ keepAliveMs: 3_000 })]).toEqual(["timeout=75", "timeout=3"]);
+  });
+
   test("drainMs is how long closing waits for what was accepted", () =>
     withGateway({ drainMs: 20 }, async (live) => {
       const session = await live.session();
