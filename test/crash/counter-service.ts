@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 
 /**
  * The outside world, in a process of its own that is never killed: it counts effects. `/keyed` honours the idempotency key; `/looked` and `/opaque`
- * do not, so that every request to them is one more effect; `/lookup/<key>` tells what became of a key. `/arm` makes it kill a process at the moment
+ * do not, so that every request to them is one more effect; what is ordered as `down-…` has none; `/lookup/<key>` tells what became of a key. `/arm` makes it kill a process at the moment
  * of an effect, before the reply. It prints its port, and answers `/report` with every effect that happened.
  */
 interface EffectRow {
@@ -13,6 +13,8 @@ interface EffectRow {
 }
 
 const replyAfterMs = 5;
+/** What orders that begin so are answered with, without an effect. */
+const refusals: Readonly<Record<string, number>> = { "down-": 503 };
 /** For orders that have `slow-` in their names. */
 const slowReplyAfterMs = 1_500;
 const effects: EffectRow[] = [];
@@ -57,6 +59,8 @@ const server = createServer((request, response) => {
       armed = { pid: Number(body["pid"]), effectsLeft: Number(body["effects"]) };
       return answer(200, {});
     }
+    const refusal = refusals[/^[a-z]+-/.exec(String(body["order"]))?.[0] ?? ""];
+    if (refusal !== undefined) return answer(refusal, {});
     takeEffect({ path: url, key: String(request.headers["idempotency-key"] ?? ""), order: String(body["order"]) });
     // A little later than at once, so that kills also fall between effect and reply.
     setTimeout(() => answer(200, { done: true }), String(body["order"]).includes("slow-") ? slowReplyAfterMs : replyAfterMs);

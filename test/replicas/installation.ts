@@ -54,6 +54,9 @@ export interface Slot {
   start(program?: string): Promise<number>;
 }
 
+/** Tools `frail0` and so on are left alone for so long when two attempts in a row have failed. */
+export const frailOpenMs = [3_000, 3_000, 60_000] as const;
+
 /** Tools `once0` and so on may be called once, and then a minute later again. */
 const onceCount = 10;
 
@@ -80,8 +83,14 @@ const ownLimits = {
   approvalsPendingMax: 10_000,
 };
 
-/** For loads on a machine with much else to do: what is late there is neither turned away nor given up. */
-export const patientLimits = { loopDelayMs: 10_000, attemptTimeoutMs: 25_000, executeDeadlineMs: 28_000, writerLeaseMs: 20_000 };
+/** For loads on a machine with much else to do: what is late there is neither turned away nor given up, and the balancer has time to ask. */
+export const patientLimits = {
+  drainNoticeMs: 5_000,
+  loopDelayMs: 10_000,
+  attemptTimeoutMs: 25_000,
+  executeDeadlineMs: 28_000,
+  writerLeaseMs: 20_000,
+};
 
 /** What an installation may have besides. */
 export interface InstallationOptions {
@@ -274,6 +283,7 @@ ${tool("keyed", "idempotency: key,")}
 ${tool("opaque", "idempotency: none,")}
 ${tool("rated", "idempotency: key, ratePerMinute: 30,")}
 ${Array.from({ length: onceCount }, (_, index) => tool(`once${index}`, "idempotency: key, ratePerMinute: 1,")).join("\n")}
+${frailOpenMs.map((openMs, index) => tool(`frail${index}`, `idempotency: key, breaker: { failures: 2, openMs: ${openMs} },`)).join("\n")}
 policy: ${rules}
 limits:
 ${Object.entries(parts.limits)

@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { verifies } from "../verifies.ts";
-import { startInstallation, type Installation, type Reply } from "./installation.ts";
+import { frailOpenMs, startInstallation, type Installation, type Reply } from "./installation.ts";
 import { freePorts, startProgram, type Program } from "./program.ts";
 
 const gatewayCount = 3;
@@ -11,6 +11,8 @@ const toldMs = 200;
 const rounds = 6;
 /** The store is looked at so seldom that only what came over Redis is known in time. */
 const pulseMs = 5_000;
+/** One tool's failures are not to close the whole source. */
+const patientSource = "upstreams: { effect: { breaker: { failures: 1000 } } }\n";
 
 let all: Installation;
 let redis: Program;
@@ -18,7 +20,10 @@ let redisPort: string;
 beforeAll(async () => {
   redisPort = String((await freePorts(1))[0]);
   redis = startRedis();
-  all = await startInstallation(gatewayCount, { limits: { pulseMs }, settings: `sharedLimits: redis://127.0.0.1:${redisPort}\n` });
+  all = await startInstallation(gatewayCount, {
+    limits: { pulseMs },
+    settings: `${patientSource}sharedLimits: redis://127.0.0.1:${redisPort}\n`,
+  });
 });
 afterAll(async () => {
   await all.close();
@@ -30,9 +35,9 @@ function startRedis(): Program {
 }
 
 let names = 0;
-function call(index: number, session: string, tool: string): Promise<Reply> {
+function call(index: number, session: string, tool: string, kind = "redis"): Promise<Reply> {
   names += 1;
-  const order = `redis-${names}`;
+  const order = `${kind}-${names}`;
   return all.ask(all.slots[index]?.address as string, "agent", "/v1/calls", { session, tool, arguments: { order }, key: order });
 }
 
@@ -65,6 +70,34 @@ test(
   },
 );
 
+/** Lets a tool fail at one gateway until it is left alone there. */
+async function breakDown(index: number, session: string, tool: string): Promise<void> {
+  const endings: string[] = [];
+  while (endings.at(-1) !== "TOOL_UNAVAILABLE" && endings.length < 5) endings.push(ending(await call(index, session, tool, "down")));
+  expect(endings).toContain("TOOL_FAILED");
+  expect(endings.at(-1)).toBe("TOOL_UNAVAILABLE");
+}
+
+test(
+  verifies("OPS-02", "EXEC-03", "over Redis a breaker that opens or closes at one gateway does so at the others within 200 ms"),
+  async () => {
+    const session = await all.openSession("ada");
+    for (const [round, openMs] of frailOpenMs.slice(0, 2).entries()) {
+      const tool = `effect.frail${round}`;
+      await breakDown(0, session, tool);
+      const openedAt = systemClock.monotonic();
+      await pause(toldMs);
+      const refused = await Promise.all([1, 2].map(async (index) => ending(await call(index, session, tool))));
+      expect(refused).toEqual(["TOOL_UNAVAILABLE", "TOOL_UNAVAILABLE"]);
+      // Only who heard that the probe of another went well lets calls through.
+      await pause(openedAt + openMs + 100 - systemClock.monotonic());
+      expect(ending(await call(1, session, tool))).toBe("completed");
+      await pause(toldMs);
+      expect(await Promise.all([0, 2].map(async (index) => ending(await call(index, session, tool))))).toEqual(["completed", "completed"]);
+    }
+  },
+);
+
 test(
   verifies("OPS-02", "EXEC-03", "a Redis that is killed fails no call, is named by health, and is used again when it is back"),
   async () => {
@@ -86,8 +119,11 @@ test(
 
     // What is told meanwhile is told through the store.
     expect(ending(await call(0, session, "effect.once6"))).toBe("completed");
+    await breakDown(0, session, "effect.frail2");
     await pause(2 * pulseMs + 1_000);
     expect(ending(await call(1, session, "effect.once6"))).toBe("RATE_LIMITED");
+    const left = await Promise.all([1, 2].map(async (index) => ending(await call(index, session, "effect.frail2"))));
+    expect(left).toEqual(["TOOL_UNAVAILABLE", "TOOL_UNAVAILABLE"]);
 
     redis = startRedis();
     for (const index of [0, 1, 2]) await expect.poll(() => problems(index), { timeout: 15_000 }).toEqual([]);
