@@ -79,6 +79,7 @@ const ownLimits = {
   rateCallsPerMinute: 1_000_000,
   rateBurstCalls: 1_000_000,
   sessionCallsMax: 1_000_000,
+  sessionDenialsMax: 10_000,
   sessionExecutionMsMax: 1_000_000_000,
   approvalsPendingMax: 10_000,
 };

@@ -142,6 +142,42 @@ test(verifies("OPS-02", "a policy and its budget hold at all gateways within a s
 test(
   verifies(
     "OPS-02",
+    "AUTH-13",
+    "AUTH-08",
+    "of calls that race over all gateways exactly as many run as a sequence or a separation of data allows",
+  ),
+  async () => {
+    const max = 17;
+    const racerCount = 100;
+    const sequences = [{ id: "few", on: "effect.keyed", by: "principal.user", max, per: "24h" }];
+    const kinds = ["effect.opaque", "effect.frail0", "effect.frail1", "effect.frail2"];
+    const separation = [{ id: "apart", classes: Object.fromEntries(kinds.map((kind) => [kind, kind])), atMost: 2, keep: "24h" }];
+    await all.ask(at(0), "operator", "/v1/policy/activate", { policy: { ...policy, sequences, separation } });
+    await pause(toldMs);
+    const session = await all.openSession("racer");
+    const race = async (name: string, toolOf: (index: number) => string): Promise<Readonly<Record<string, number>>> => {
+      const racers = Array.from({ length: racerCount }, (_, index) => call(at(index), session, newOrder(name), toolOf(index)));
+      const endings = (await Promise.all(racers)).map((answer) => String(codeOf(answer) ?? kindOf(answer)));
+      return Object.fromEntries([...Map.groupBy(endings, (ending) => ending)].map(([ending, each]) => [ending, each.length]));
+    };
+    expect(await race("few", () => "effect.keyed")).toEqual({ completed: max, BUDGET_EXCEEDED: racerCount - max });
+    expect(await effectsOf("few")).toBe(max);
+    // Each gateway is asked for every class.
+    const toolOf = (index: number): string => kinds[Math.floor(index / gatewayCount) % kinds.length] as string;
+    expect(await race("apart", toolOf)).toEqual({
+      completed: expect.any(Number) as number,
+      PERMISSION_DENIED: expect.any(Number) as number,
+    });
+    const ran = (await all.effects()).filter(({ order }) => order.startsWith("apart"));
+    expect(new Set(ran.map(({ path }) => path)).size).toBe(2);
+    await all.ask(at(0), "operator", "/v1/policy/activate", { policy });
+    await pause(toldMs);
+  },
+);
+
+test(
+  verifies(
+    "OPS-02",
     "EXEC-07",
     "a gateway that slept while another took its call and its place over writes nothing of it, and then works on",
   ),
