@@ -183,6 +183,59 @@ export const journeyMutants: readonly Mutant[] = [
     tests: journey,
   },
   {
+    invariant: 4,
+    name: "a plan holds for every session",
+    patches: [
+      { file: "src/call/plan-fit.ts", find: "body.sessionId !== session.id ||", replace: "" },
+      {
+        file: "src/call/plan-fit.ts",
+        find: "session.plans.map((id) => planKey(session.principal.tenant, id))",
+        replace:
+          '(await runtime.store.scan({ space: "plan", tenant: session.principal.tenant, limit: 9 })).map(({ key }) => planKey(session.principal.tenant, key))',
+      },
+      { file: "src/call/trace.ts", find: "session.plans.length > 0 && ", replace: "" },
+    ],
+    tests: ["src/call/plans.test.ts"],
+  },
+  {
+    invariant: 4,
+    name: "a plan that was taken back still holds",
+    patches: [
+      { file: "src/call/plan-fit.ts", find: 'body.state !== "approved" ||', replace: "" },
+      { file: "src/call/plan-fit.ts", find: 'if (plan.state !== "approved") continue;', replace: "" },
+    ],
+    tests: ["src/call/plans.test.ts"],
+  },
+  {
+    invariant: 6,
+    name: "a plan vouches for what it leaves open",
+    patches: [
+      { file: "src/approvals/plans.ts", find: "given.filter((name) => isExact(step.arguments[name] as PlanValue))", replace: "given" },
+    ],
+    tests: ["src/call/plans.test.ts", "src/approvals/plans.test.ts"],
+  },
+  {
+    invariant: 7,
+    name: "the gate takes nothing from the step of a plan",
+    patches: [
+      { file: "src/call/plan-fit.ts", find: "delta: 1, max: step.callsMax }", replace: "delta: 1, max: 999 }" },
+      { file: "src/call/plan-fit.ts", find: "max: microsOf(step.total.max) ?? 0 }", replace: "max: Number.MAX_SAFE_INTEGER }" },
+    ],
+    tests: ["src/call/plans.test.ts"],
+  },
+  {
+    invariant: 7,
+    name: "the step of a plan is looked at and not claimed",
+    patches: [
+      {
+        file: "src/call/gate.ts",
+        find: '  if (state.step !== undefined) for (const operation of stepClaims(state.step)) push(claims, "plan", operation);\n',
+        replace: "  void stepClaims;\n",
+      },
+    ],
+    tests: ["src/call/plans.test.ts"],
+  },
+  {
     invariant: 8,
     name: "an observer's error reaches the call",
     patches: [

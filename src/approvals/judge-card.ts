@@ -8,8 +8,21 @@ import { leavesOf, roleOrder, type Leaf } from "./card.ts";
 import { originOf, type Seen } from "./origins.ts";
 import { cutVisible, visible } from "./visible.ts";
 
+/** What single arguments are judged by. */
+export interface ArgumentParts {
+  readonly args: JsonObject;
+  readonly roles: Tool["argumentRoles"];
+  /** What the trace found. */
+  readonly origins: readonly ApprovalOrigin[] | undefined;
+  /** What the conversation held before. */
+  readonly seen: Seen;
+  /** Addresses, links and accounts in a text, in the order in which the trace numbers them. */
+  readonly addressesIn: (text: string) => readonly string[];
+  readonly limits: Pick<Limits, "cardArgumentsMax" | "cardAddressesMax" | "cardValueCharsMax" | "cardQuoteCharsMax">;
+}
+
 /** What a card is made from. */
-export interface CardParts {
+export interface CardParts extends Pick<ArgumentParts, "seen" | "addressesIn"> {
   readonly approval: Approval;
   /** The definition that is registered now; undefined where the tool is gone. */
   readonly tool: Pick<Tool, "argumentRoles" | "tier" | "fingerprint"> | undefined;
@@ -20,10 +33,6 @@ export interface CardParts {
   readonly said: string | undefined;
   readonly isAttested: boolean;
   readonly conversationId: string | undefined;
-  /** What the conversation held before the call. */
-  readonly seen: Seen;
-  /** Addresses, links and accounts in a text, in the order in which the trace numbers them. */
-  readonly addressesIn: (text: string) => readonly string[];
   readonly limits: Pick<Limits, "cardSaidCharsMax" | "cardArgumentsMax" | "cardAddressesMax" | "cardValueCharsMax" | "cardQuoteCharsMax">;
 }
 
@@ -36,9 +45,7 @@ const steeringRoles: ReadonlySet<ArgumentRole> = new Set(["target", "ref", "amou
 /** The card of one approval. */
 export function approvalCard(parts: CardParts): ApprovalCard {
   const { approval, tool, args, said, isAttested, conversationId, limits } = parts;
-  const leaves = args === undefined ? [] : leavesOf(args, tool?.argumentRoles ?? {}, true);
-  const ordered = leaves.toSorted((left, right) => roleOrder.indexOf(left.role) - roleOrder.indexOf(right.role));
-  const all = ordered.map((leaf) => cardArgument(leaf, parts));
+  const judged = judgeArguments({ ...parts, args: args ?? {}, roles: tool?.argumentRoles ?? {}, origins: approval.origins });
   return {
     headline: approval.summary,
     user: visible(approval.principal.user),
@@ -47,10 +54,7 @@ export function approvalCard(parts: CardParts): ApprovalCard {
     conversationId: conversationId === undefined ? undefined : cutVisible(conversationId, nameCharsMax).text,
     said: said === undefined ? undefined : { text: cutVisible(said, limits.cardSaidCharsMax).text, chars: said.length, isAttested },
     asked: approval.asked,
-    // Of everything, also of what does not fit on the card: an argument nobody asked for must not hide behind many.
-    notSaid: all.filter(isNotSaid).map(({ name }) => name),
-    arguments: all.slice(0, limits.cardArgumentsMax),
-    argumentsLeftOutCount: Math.max(0, all.length - limits.cardArgumentsMax),
+    ...judged,
     ...narrowedOf(parts),
     tier: tool?.tier,
     reasons: approval.reasons
@@ -72,7 +76,22 @@ function narrowedOf({ args, requested, limits }: CardParts): Pick<ApprovalCard, 
   return { narrowed: changed.map((name) => ({ name: cutVisible(name, nameCharsMax).text, was: wasOf(name) })) };
 }
 
-const undoWords: Readonly<Record<Tier, string>> = {
+/** The arguments one by one, the most consequential first, with where each came from. */
+export function judgeArguments(parts: ArgumentParts): Pick<ApprovalCard, "notSaid" | "arguments" | "argumentsLeftOutCount"> {
+  const leaves = Object.keys(parts.args).length === 0 ? [] : leavesOf(parts.args, parts.roles, true);
+  const ordered = leaves.toSorted((left, right) => roleOrder.indexOf(left.role) - roleOrder.indexOf(right.role));
+  const all = ordered.map((leaf) => cardArgument(leaf, parts));
+  const { cardArgumentsMax } = parts.limits;
+  return {
+    // Of everything, also what does not fit on the card: an argument nobody asked for must not hide behind many.
+    notSaid: all.filter(isNotSaid).map(({ name }) => name),
+    arguments: all.slice(0, cardArgumentsMax),
+    argumentsLeftOutCount: Math.max(0, all.length - cardArgumentsMax),
+  };
+}
+
+/** Whether a call of a tier can be taken back, in words. */
+export const undoWords: Readonly<Record<Tier, string>> = {
   read: "nothing is changed",
   reversible: "it can be taken back: the tool is declared reversible",
   irreversible: "none: once it ran, it cannot be taken back",
@@ -80,11 +99,14 @@ const undoWords: Readonly<Record<Tier, string>> = {
 };
 
 function isNotSaid({ origin, carries }: CardArgument): boolean {
-  return (origin !== undefined && origin.kind !== "user") || carries?.some((address) => address.origin.kind !== "user") === true;
+  return (
+    (origin !== undefined && origin.kind !== "user" && origin.kind !== "plan") ||
+    carries?.some((address) => address.origin.kind !== "user") === true
+  );
 }
 
-function cardArgument(leaf: Leaf, parts: CardParts): CardArgument {
-  const { seen, limits, approval } = parts;
+function cardArgument(leaf: Leaf, parts: ArgumentParts): CardArgument {
+  const { seen, limits, origins } = parts;
   const { pointer, role, value } = leaf;
   const name = cutVisible(leaf.name, nameCharsMax).text;
   if (role === "credential") return { pointer, name, role, value: "(a credential, not shown)", chars: 0, isCut: true, origin: undefined };
@@ -93,25 +115,25 @@ function cardArgument(leaf: Leaf, parts: CardParts): CardArgument {
   const { text: shown, isCut } = cutVisible(typeof value === "string" ? JSON.stringify(value) : text, limits.cardValueCharsMax);
   const origin =
     isSteering(role, text) && (typeof value === "string" || typeof value === "number" || typeof value === "boolean")
-      ? originOf(value, seen, { quoteCharsMax: limits.cardQuoteCharsMax, traced: tracedAt(approval, pointer) })
+      ? originOf(value, seen, { quoteCharsMax: limits.cardQuoteCharsMax, traced: tracedAt(origins, pointer) })
       : undefined;
   const carries = typeof value === "string" && (role === "content" || role === undefined) ? addressesOf(pointer, value, parts) : [];
   return { pointer, name, role, value: shown, chars: text.length, isCut, origin, ...(carries.length > 0 && { carries }) };
 }
 
 /** What somebody could be made to write to, pay to or open; an argument that is nothing but one address is judged as a whole. */
-function addressesOf(pointer: string, text: string, { addressesIn, approval, seen, limits }: CardParts): readonly CardAddress[] {
+function addressesOf(pointer: string, text: string, { addressesIn, origins, seen, limits }: ArgumentParts): readonly CardAddress[] {
   const found = new Map<string, CardAddress>();
   for (const [part, address] of addressesIn(text).entries()) {
     if (address === text.trim() || found.has(address)) continue;
-    const origin = originOf(address, seen, { quoteCharsMax: limits.cardQuoteCharsMax, traced: tracedAt(approval, pointer, part) });
+    const origin = originOf(address, seen, { quoteCharsMax: limits.cardQuoteCharsMax, traced: tracedAt(origins, pointer, part) });
     found.set(address, { text: cutVisible(address, limits.cardValueCharsMax).text, origin });
   }
   const isSaid = ({ origin }: CardAddress): number => (origin.kind === "user" ? 1 : 0);
   return [...found.values()].toSorted((left, right) => isSaid(left) - isSaid(right)).slice(0, limits.cardAddressesMax);
 }
 
-function tracedAt({ origins }: Approval, pointer: string, part?: number): ApprovalOrigin | undefined {
+function tracedAt(origins: ArgumentParts["origins"], pointer: string, part?: number): ApprovalOrigin | undefined {
   return origins?.find((each) => each.pointer === pointer && each.part === part);
 }
 

@@ -42,13 +42,14 @@ export function originOf(value: string | number | boolean, seen: Seen, { quoteCh
 
 /** Whether the trace names a place. */
 function isSure({ source, tool }: ApprovalOrigin): boolean {
-  return source === "user" || (source !== "nowhere" && tool !== undefined);
+  return source === "user" || source === "plan" || (source !== "nowhere" && tool !== undefined);
 }
 
 function tracedOrigin(
   { source, tool, atMs, callId }: ApprovalOrigin,
   { seen, wanted, looking }: { readonly seen: Seen; readonly wanted: string; readonly looking: Looking },
 ): CardOrigin {
+  if (source === "plan") return { kind: "plan" };
   if (source === "user" || tool === undefined || atMs === undefined) return { kind: "user", quote: undefined };
   const trust = trustIn(source) ?? "untrusted";
   const place = { tool: visible(tool), atMs, trust };
@@ -58,7 +59,7 @@ function tracedOrigin(
 }
 
 function trustIn(source: ApprovalOrigin["source"]): CardTrust | undefined {
-  if (source === "user" || source === "nowhere") return undefined;
+  if (source === "user" || source === "plan" || source === "nowhere") return undefined;
   return source === "named-record" ? "untrusted" : source;
 }
 

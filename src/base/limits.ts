@@ -82,6 +82,13 @@ export const limitTable = {
     unit: "entries",
     about: "ledger entries of a conversation that are searched for where arguments came from",
   },
+  planGoalCharsMax: { value: 500, unit: "characters", about: "what a proposed plan is for, in words" },
+  planStepsMax: { value: 20, unit: "steps", about: "in one plan" },
+  planStepCallsMax: { value: 1_000, unit: "calls", about: "that one step of a plan may foresee" },
+  planBytesMax: { value: 65_536, unit: "bytes", about: "all steps of a plan, as JSON" },
+  planHoldsMs: { value: 3_600_000, unit: "ms", about: "an approved plan holds, where it does not say how long" },
+  planHoldsMsMax: { value: 86_400_000, unit: "ms", about: "no approved plan holds longer" },
+  plansPerSessionMax: { value: 10, unit: "plans", about: "that one session may propose, answered or not" },
   approvalsPendingMax: { value: 20, unit: "approvals", about: "pending approvals of one principal" },
   freshAuthenticationMs: { value: 300_000, unit: "ms", about: "an approver of a privileged call authenticated within" },
   // Keys.

@@ -38,8 +38,11 @@ export async function readCard(
   });
 }
 
-async function seenBefore(runtime: Runtime, approval: Approval): Promise<Seen> {
-  const { tenant, sessionId, callId, createdAtMs } = approval;
+/** What a conversation held before a question was asked, as far as it was not erased: redacted, and at most `cardEntriesMax` entries. */
+export async function seenBefore(
+  runtime: Runtime,
+  { tenant, sessionId, callId, createdAtMs }: Pick<Approval, "tenant" | "sessionId" | "callId" | "createdAtMs">,
+): Promise<Seen> {
   const entries = await runtime.store.entries({ tenant, sessionId, newestFirst: true, limit: runtime.limits.cardEntriesMax });
   const said = new Set<string>();
   const results: { readonly tool: string; readonly callId: string; readonly atMs: number; readonly value: Json }[] = [];

@@ -4,6 +4,7 @@ import type { CallLetter, DeadLetter, UndeliveredLetter } from "../domain/dead-l
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Notice } from "../domain/notice.ts";
 import type { Answer } from "../domain/outcome.ts";
+import type { PlanCard, PlanProposal, PlanState, PlanView } from "../domain/plan.ts";
 import type { Credential, Principal, Session } from "../domain/principal.ts";
 import type { SessionView } from "../domain/session-view.ts";
 import type { Form, ToolCall } from "../domain/tool-call.ts";
@@ -53,6 +54,29 @@ export interface Signalbox {
       decision: ApprovalDecision,
       credential: Credential,
     ): Promise<{ readonly approval: Approval; readonly answer: Answer | undefined }>;
+  };
+
+  /** Plans that people approve for one session before its calls are made: what fits a step then counts as asked for by the user. */
+  readonly plans: {
+    /**
+     * Proposes one for a session; nothing is granted by it. `REQUEST_INVALID` for what is no plan, names a tool that the session may not call or a
+     * privileged one; `RATE_LIMITED` beyond `plansPerSessionMax`.
+     */
+    propose(proposal: PlanProposal, session: BoxSession): Promise<PlanView>;
+    list(query: {
+      readonly tenant: string;
+      readonly sessionId?: string;
+      readonly state?: PlanState;
+      readonly after?: string;
+      readonly limit: number;
+    }): Promise<readonly PlanView[]>;
+    get(id: string, tenant: string): Promise<PlanView>;
+    /** What a person needs in order to judge it: what each step may do, where its exact values came from, what it leaves open. */
+    card(id: string, tenant: string): Promise<PlanCard>;
+    /** Answers, for exactly the plan of this digest: an approver of the group `approver`, or the user with a credential of their own. `APPROVAL_INVALID` otherwise. */
+    decide(id: string, decision: PlanDecision, credential: Credential): Promise<PlanView>;
+    /** Takes it back at once, also for calls that are on their way to the gate. Open to who may answer, to administrators and to who proposed it. */
+    revoke(id: string, revocation: { readonly by: string; readonly reason?: string }, credential: Credential): Promise<PlanView>;
   };
 
   /** Every registered tool version. */
@@ -219,6 +243,17 @@ export interface ApprovalDecision {
   readonly arguments?: JsonObject;
   /** With a yes: also for further calls to the same targets in this session, with no larger amount and no new reason to ask. Never privileged. Default false. */
   readonly widen?: boolean;
+}
+
+/** A person's answer to a plan. */
+export interface PlanDecision {
+  readonly approve: boolean;
+  /** `digest` of the plan as it was shown. */
+  readonly digest: string;
+  /** Who answered, as the approver's system names them; where the credential names its `person`, that one counts. */
+  readonly by: string;
+  /** 1 to `answerReasonCharsMax` characters. */
+  readonly reason?: string;
 }
 
 /** The queue of dead letters. `NOT_FOUND` where the tenant has no such letter, nor had. */

@@ -130,6 +130,8 @@ function actingSession(session: LiveSession, principal: Principal): LiveSession 
     counters: session.counters,
     isReadOnly: session.isReadOnly,
     switches: session.switches,
+    plans: [],
+    withPlan: (id) => session.withPlan(id),
     mayUse: () => true,
     refresh: () => session.refresh(),
     stop: (reason) => session.stop(reason),

@@ -6,11 +6,12 @@ import type { CommitResult, Operation, RowKey } from "../store/store.ts";
 import { historyClaims } from "./history.ts";
 import { stop, stopWith } from "./endings.ts";
 import { meaningKey, type KeyClaim, type KeyState, type MeaningClaim } from "./keys.ts";
+import { stepClaims } from "./plan-fit.ts";
 import { intendedEntry, prepareVault } from "./record.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
 
 /** What a claim of the gate guards, so that a refusal can be explained. */
-type Guard = "session" | "principal" | "key" | "meaning" | "approval" | "widening" | "budget" | "history" | "none";
+type Guard = "session" | "principal" | "key" | "meaning" | "approval" | "widening" | "plan" | "budget" | "history" | "none";
 
 /** Operations of one gate, each with what it guards. */
 export interface Claims {
@@ -49,6 +50,7 @@ export function gateClaims(state: CallState): Claims {
   if (tool.tier !== "read" || state.key?.isAddressable === true) claimKey(state, claims);
   if (state.approval !== undefined) claimApproval(state, claims);
   if (state.widening !== undefined) push(claims, "widening", { op: "expect", ...state.widening });
+  if (state.step !== undefined) for (const operation of stepClaims(state.step)) push(claims, "plan", operation);
   claimBudget(state, claims);
   for (const operation of historyClaims(state)) push(claims, "history", operation);
   return claims;
@@ -198,6 +200,11 @@ export function explainRefusal(state: CallState, { operations, guards }: Claims,
     case "principal":
     case "history":
     case "widening":
+      return { kind: "again", from: "identify" };
+    case "plan":
+      // Each of a set has room for itself; looking again would find it again.
+      if (state.set !== undefined && operation.op === "add")
+        return stop("BUDGET_EXCEEDED", "together these calls are more than their step of the approved plan foresees; make them one by one");
       return { kind: "again", from: "identify" };
     case "key":
     case "meaning":

@@ -6,6 +6,7 @@ import type { Approval } from "../domain/approval.ts";
 import type { UndeliveredLetter } from "../domain/dead-letter.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Delivery, Notice, NoticePort } from "../domain/notice.ts";
+import type { Plan } from "../domain/plan.ts";
 import type { Operation, Row } from "../store/store.ts";
 import { backoffMs } from "../resilience/backoff.ts";
 import { putLetter } from "./dead-letters.ts";
@@ -23,6 +24,7 @@ export interface NoticeDesk {
   readonly isOn: boolean;
   /** The operations that leave a notice behind; none where nobody listens. */
   asked(approval: Approval): readonly Operation[];
+  proposed(plan: Plan): readonly Operation[];
   ran(state: CallState): readonly Operation[];
   /** The operation that has a notice sent again which was given up. */
   again(notice: Notice): Operation;
@@ -75,6 +77,11 @@ class Desk implements NoticeDesk {
       expiresAtMs,
     };
     return this.#put("approval.asked", approval.tenant, data);
+  }
+
+  proposed({ id, tenant, sessionId, user, proposedBy, steps, digest, expiresAtMs }: Plan): readonly Operation[] {
+    const tools = [...new Set(steps.map(({ tool }) => tool))];
+    return this.#put("plan.proposed", tenant, { planId: id, sessionId, user, proposedBy, tools, digest, expiresAtMs });
   }
 
   ran({ session, callId, registered, decision }: CallState): readonly Operation[] {

@@ -1,6 +1,6 @@
 import { approvalKey, pendingCounter } from "../approvals/approvals.ts";
 import { approvalSummary } from "../approvals/card.ts";
-import type { Approval, ApprovalOrigin } from "../domain/approval.ts";
+import type { Approval } from "../domain/approval.ts";
 import type { Decision } from "../domain/decision.ts";
 import type { Json } from "../domain/json.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
@@ -11,6 +11,7 @@ import { keyClaim, meaningClaim, meaningRowKey } from "./gate.ts";
 import { parkedKind, type ParkedCall } from "./parked.ts";
 import { askedTexts, callFacts, prepareVault, seal } from "./record.ts";
 import type { CallState, Ending } from "./stage.ts";
+import { originsOf } from "./traced-origins.ts";
 
 /**
  * Parks a call until a person answers: the question, the claims on key and meaning, and the entry, in one transaction. Nothing is held in memory.
@@ -84,28 +85,10 @@ function newApproval(state: CallState, decision: Decision): Approval {
   };
 }
 
-const riskOrder = [
-  "untrusted",
-  "nowhere",
-  "named-record",
-  "directory",
-  "trusted",
-  "user",
-] as const satisfies readonly ApprovalOrigin["source"][];
-
-/** Where values came from, for the card. What a session knows lives in memory and ages; the question may wait for days. */
+/** What the trace found, for the card. */
 function tracedOrigins({ traced, session, runtime }: CallState): Pick<Approval, "asked" | "origins"> {
   if (traced === undefined) return {};
-  const first = new Map(traced.traced.toReversed().map((each) => [`${each.pointer}#${each.part ?? ""}`, each]));
-  const origins = [...first.values()].map(({ pointer, part, source, origin }): ApprovalOrigin => ({
-    pointer,
-    ...(part !== undefined && { part }),
-    source,
-    ...(origin !== undefined && { tool: origin.tool, atMs: origin.atMs }),
-    ...(origin?.sessionId === session.id && { callId: origin.callId }),
-  }));
-  const ordered = origins.toSorted((left, right) => riskOrder.indexOf(left.source) - riskOrder.indexOf(right.source));
-  return { asked: traced.intent, origins: ordered.slice(0, runtime.limits.approvalOriginsMax) };
+  return { asked: traced.intent, origins: originsOf(traced, { sessionId: session.id, originsMax: runtime.limits.approvalOriginsMax }) };
 }
 
 function parkOperations(state: CallState, approval: Approval, sealed: Uint8Array): Operation[] {

@@ -54,6 +54,10 @@ export interface LiveSession {
   readonly isReadOnly: boolean;
   /** That the switch has not been turned since. */
   readonly switches: readonly Operation[];
+  /** Plans that people approved for it, also those that are over. */
+  readonly plans: readonly string[];
+  /** Writes one more of them down. */
+  withPlan(id: string): Operation;
   /** Whether the principal's roles grant a tool. */
   mayUse(tool: Tool): boolean;
   /** Reads both rows again. */

@@ -9,7 +9,7 @@ import { rolesRevoked, sessionOpened, sessionStopped } from "../ledger/entries.t
 import { sessionCounters, type SessionCounters } from "../budget/holds.ts";
 import { keptKey } from "../store/row-key.ts";
 import { isShared } from "../store/shared.ts";
-import type { Row, RowKey, Store } from "../store/store.ts";
+import type { Operation, Row, RowKey, Store } from "../store/store.ts";
 import type { SessionOptions } from "./box.ts";
 import { isSwitchedOn, switchExpectations, switchKeys } from "./read-only.ts";
 import type { LiveSession } from "./runtime.ts";
@@ -29,6 +29,8 @@ interface SessionBody {
   /** Epoch of the store in which it was opened. */
   readonly epoch: number;
   readonly stopped: { readonly reason: string; readonly atMs: number } | null;
+  /** Absent: none was ever approved. */
+  readonly plans?: readonly string[];
 }
 
 /** Which roles a principal has lost since its sessions were opened. */
@@ -61,6 +63,7 @@ export interface SessionParts {
 }
 
 const attemptsMax = 10;
+const noPlans: readonly string[] = Object.freeze([]);
 
 /** The sessions of one box. At most `sessionsLiveMax` are kept in memory, the longest unused forgotten first; all of them live in the store. */
 export function createSessions(parts: SessionParts): Sessions {
@@ -253,6 +256,9 @@ class Live implements LiveSession {
       return { reason: "the ledger was restored from a backup since; open another session", atMs: this.#body.createdAtMs };
     return this.#body.stopped ?? undefined;
   }
+  get plans(): readonly string[] {
+    return this.#body.plans ?? noPlans;
+  }
   get rowVersion(): number {
     return this.#row.version;
   }
@@ -271,6 +277,11 @@ class Live implements LiveSession {
       createdAtMs: this.#body.createdAtMs,
       stopped: this.stopped,
     };
+  }
+
+  withPlan(id: string): Operation {
+    const body = { ...this.#body, plans: [...this.plans, id] };
+    return { op: "put", key: this.rowKey, body: body as unknown as Json, expect: this.#row.version };
   }
 
   mayUse(tool: Tool): boolean {

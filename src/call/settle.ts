@@ -15,6 +15,7 @@ import { keyClaim, meaningClaim, meaningRowKey } from "./gate.ts";
 import type { KeyClaim, KeyState } from "./keys.ts";
 import { narrowedWords } from "./narrow.ts";
 import type { Ended } from "./outcome-record.ts";
+import { stepReturned } from "./plan-fit.ts";
 import { settledEntry } from "./record.ts";
 import type { CallState, Verdict } from "./stage.ts";
 import { failureWords } from "./words.ts";
@@ -196,6 +197,7 @@ function settleOperations(state: CallState, outcome: Ended): readonly Operation[
   operations.push(
     ...historySettled(state, { isCompleted: outcome.kind === "completed" && !state.isFallback, hadNoEffect: effect === "none", nowMs }),
   );
+  if (state.step !== undefined && effect === "none" && outcome.kind !== "completed") operations.push(...stepReturned(state.step));
   // A recovered call may have been parked before its process died.
   if (state.approval !== undefined || state.isRecovered)
     operations.push({ op: "delete", key: { space: "parked", tenant, key: state.callId } });

@@ -17,6 +17,7 @@ import { optionsFromConfig } from "./from-config.ts";
 import { readHandle } from "./handles.ts";
 import type { SignalboxOptions } from "./options.ts";
 import { createLetterDesk } from "./letter-desk.ts";
+import { createPlanDesk } from "./plan-desk.ts";
 import { readOnlyStates, turnReadOnly } from "./read-only.ts";
 import type { LiveSession } from "./runtime.ts";
 import { sessionView } from "./session-view.ts";
@@ -200,6 +201,7 @@ function boxOf(parts: Assembly): Signalbox {
         return await desk.decide(id, decision, credential);
       },
     },
+    plans: createPlanDesk({ runtime, sessions, refuseWhenClosing }),
     ...operationsOf(parts, refuseWhenClosing),
     close: () => parts.close(),
     [Symbol.asyncDispose]: () => parts.close(),

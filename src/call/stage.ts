@@ -14,6 +14,7 @@ import type { CallSet } from "./call-set.ts";
 import type { HeldHistory } from "./history.ts";
 import type { CallKey } from "./keys.ts";
 import type { NarrowedCall } from "./narrow.ts";
+import type { HeldStep } from "./plan-fit.ts";
 import type { LiveSession, Runtime } from "./runtime.ts";
 
 /** What a stage says: go on, end with an outcome, wait for a person, or judge again because what it relied on changed meanwhile. */
@@ -104,6 +105,8 @@ export interface CallState {
   /** What the call claims of the history of calls; undefined where no rule looks back. */
   history: HeldHistory | undefined;
   decision: Decision | undefined;
+  /** The step of an approved plan that the call relies on. */
+  step: HeldStep | undefined;
   /** Where the arguments came from; undefined where nobody had to look. */
   traced: FlowTrace | undefined;
   /** How often it was judged again, because what it relied on had changed. */

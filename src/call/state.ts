@@ -67,6 +67,7 @@ class TravellingCall implements CallState {
   history: CallState["history"] = undefined;
   decision: CallState["decision"] = undefined;
   traced: CallState["traced"] = undefined;
+  step: CallState["step"] = undefined;
   againCount = 0;
   permit: CallState["permit"] = undefined;
   unavailable: CallState["unavailable"] = undefined;

@@ -7,6 +7,7 @@ import type { SessionKnowledge } from "../flow/knowledge.ts";
 import type { FlowReason } from "../flow/rules.ts";
 import { isConsequential, traceCall, type FlowTrace } from "../flow/trace.ts";
 import { stopWith } from "./endings.ts";
+import { findStep, type HeldStep } from "./plan-fit.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
 
 /**
@@ -17,8 +18,16 @@ export function trace(state: CallState): Verdict | Promise<Verdict> {
   const { registered, parent, runtime, session } = state;
   const { tool } = registered as NonNullable<typeof registered>;
   if (parent !== undefined || !isConsequential(tool)) return proceed;
+  state.step = undefined;
+  if (session.plans.length > 0 && tool.tier !== "privileged") return tracePlanned(state, tool);
   const known = runtime.flow.knowledgeOf(session);
   return known instanceof Promise ? known.then((knowledge) => judge(state, tool, knowledge)) : judge(state, tool, known);
+}
+
+/** A person may have said yes to such calls of this session before. */
+async function tracePlanned(state: CallState, tool: Tool): Promise<Verdict> {
+  state.step = await findStep(state);
+  return judge(state, tool, await state.runtime.flow.knowledgeOf(state.session));
 }
 
 function judge(state: CallState, tool: Tool, knowledge: SessionKnowledge): Verdict {
@@ -27,10 +36,12 @@ function judge(state: CallState, tool: Tool, knowledge: SessionKnowledge): Verdi
   const decision = state.decision as Decision;
   if (turn.said !== undefined && (mode !== "strict" || session.wordsAttested)) knowledge.words.add(turn.said, session.wordsAttested);
   const traced = (state.traced = traceCall(
-    { tool, args: asSent(state), isStanding: isWaived(decision), isStrict: mode === "strict" },
+    { tool, args: asSent(state), isStanding: isWaived(decision), isStrict: mode === "strict", planned: state.step?.fit.named },
     knowledge,
   ));
-  state.decision = decided(decision, tool, { traced, mode, isAttested: knowledge.words.isAttested });
+  // Where the plan names everything that steers, nobody has to be believed about the user's words.
+  const isAttested = knowledge.words.isAttested || (state.step !== undefined && traced.traced.every(({ source }) => source !== "user"));
+  state.decision = withStep(decided(decision, tool, { traced, mode, isAttested, step: state.step }), state.step);
   return state.decision.effect === "deny" ? stopWith(forbidden(traced)) : proceed;
 }
 
@@ -44,14 +55,24 @@ function isWaived(decision: Decision): boolean {
   return decision.reasons.some(({ rule, effect }) => effect === "allow" && !builtIn.test(rule));
 }
 
-const builtIn = /^(grant$|tier:|egress:|purpose:|flow:|limits:)/;
+const builtIn = /^(grant$|tier:|egress:|purpose:|flow:|limits:|plan:)/;
 
-function decided(
-  decision: Decision,
-  tool: Tool,
-  { traced, mode, isAttested }: { readonly traced: FlowTrace; readonly mode: FlowMode; readonly isAttested: boolean },
-): Decision {
-  if (traced.effect === "allow") return mode === "observe" ? decision : passed(decision, tool, traced.isWhollyFromUser && isAttested);
+function withStep(decision: Decision, step: HeldStep | undefined): Decision {
+  if (step === undefined) return decision;
+  const reason = `step ${step.index + 1} of a plan that \`${step.plan.answer?.by ?? ""}\` approved for this session`;
+  return { ...decision, reasons: [...decision.reasons, { rule: `plan:${step.plan.id}`, effect: "allow", reason }] };
+}
+
+interface Traced {
+  readonly traced: FlowTrace;
+  readonly mode: FlowMode;
+  readonly isAttested: boolean;
+  readonly step: HeldStep | undefined;
+}
+
+function decided(decision: Decision, tool: Tool, { traced, mode, isAttested, step }: Traced): Decision {
+  if (traced.effect === "allow")
+    return mode === "observe" ? decision : passed(decision, traced.isWhollyFromUser && isAttested && isDeclared(tool, step));
   if (mode === "observe") {
     const reasons = traced.reasons.map((reason) => recorded(reason, "allow", `would ${traced.effect}: `));
     return { ...decision, reasons: [...decision.reasons, ...reasons] };
@@ -64,15 +85,17 @@ function decided(
 
 const askedOf: NonNullable<Decision["ask"]> = { gate: "approval", approvers: ["approver"], quorum: 1, needsFreshAuthentication: false };
 
-/**
- * The tier's own question is answered where the user's attested words ask for the action and name everything that steers it. Only for tools that declare
- * what their arguments mean and how users ask for them: a guess may add a question, never take one away.
- */
-function passed(decision: Decision, tool: Tool, isWholly: boolean): Decision {
-  const isDeclared = tool.asks !== undefined && Object.keys(tool.argumentRoles).length > 0;
+/** A guess may add a question, never take one away: how users ask for a tool, and what its arguments mean, has to be declared, or stand in the plan. */
+function isDeclared({ asks, argumentRoles }: Tool, step: HeldStep | undefined): boolean {
+  const hasRoles = Object.keys(argumentRoles).length > 0;
+  return step === undefined ? asks !== undefined && hasRoles : step.fit.isWhole || hasRoles;
+}
+
+/** The tier's own question is answered where the user's attested words, or a plan, ask for the action and name everything that steers it. */
+function passed(decision: Decision, isWholly: boolean): Decision {
   const asking = decision.reasons.filter(({ effect }) => effect === "ask");
   const isTierAlone = asking.length > 0 && asking.every(({ rule }) => rule === "tier:irreversible");
-  if (!isWholly || !isDeclared || !isTierAlone) return decision;
+  if (!isWholly || !isTierAlone) return decision;
   return {
     ...decision,
     effect: "allow",

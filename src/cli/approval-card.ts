@@ -77,7 +77,8 @@ function freshWords(approval: JsonObject): string {
   return approval["needsFreshAuthentication"] === true ? ", just authenticated" : "";
 }
 
-function argumentText(terminal: Terminal, argument: CardArgument): string {
+/** One argument with where it came from, as the command line shows it. */
+export function argumentText(terminal: Terminal, argument: CardArgument): string {
   const { name, role, value, chars, isCut, origin } = argument;
   const cut = isCut && chars > 0 ? ` (${chars} characters)` : "";
   const line = `${plain(name)}${role === undefined ? "" : ` (${role})`}: ${plain(value)}${cut}\n`;
@@ -89,6 +90,8 @@ function originText(terminal: Terminal, origin: CardOrigin): string {
   switch (origin.kind) {
     case "user":
       return `${paint(terminal, "green", "said by the user:")} ${quoteText(origin.quote)}`;
+    case "plan":
+      return paint(terminal, "green", "named by a plan that a person approved");
     case "nowhere":
       return paint(terminal, "red", "seen nowhere: made up or worked out");
     case "forgotten":

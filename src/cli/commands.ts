@@ -11,6 +11,7 @@ import { healthCommands } from "./health-commands.ts";
 import { helpText } from "./help.ts";
 import { ledgerCommands, userCommands } from "./operator-commands.ts";
 import { pinCommands } from "./pin-commands.ts";
+import { planCommands } from "./plan-commands.ts";
 import { policyCommands } from "./policy-commands.ts";
 import { readOnlyCommands } from "./read-only-commands.ts";
 import { serveCommand } from "./serve-command.ts";
@@ -38,6 +39,7 @@ export const commands: readonly Command[] = [
   serveCommand,
   callCommand,
   ...approvalCommands,
+  ...planCommands,
   ...sessionCommands,
   ...deadLetterCommands,
   ...toolCommands,

@@ -26,6 +26,33 @@ const as = async (key: keyof typeof environment, line: readonly string[]): Promi
   const ran = await run(folder, [...line, "--url", url, "--json"], { SIGNALBOX_KEY: environment[key] });
   return { ...ran, json: ran.out === "" ? {} : (JSON.parse(ran.out) as Record<string, unknown>) };
 };
+test(verifies("AUTH-09", "a plan is proposed, judged, approved and taken back from the command line"), async () => {
+  const opened = await fetch(`${url}/v1/sessions`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${environment.AGENT_KEY}`, "content-type": "application/json" },
+    body: JSON.stringify({ user: "ada", roles: ["support"] }),
+  });
+  const { id: session } = (await opened.json()) as { readonly id: string };
+  const plan = JSON.stringify({ goal: "refund it", steps: [{ tool: "shop.refund", arguments: { orderId: { is: "P-7" } } }] });
+  const proposed = await as("AGENT_KEY", ["plans", "propose", session, "--args", plan]);
+  const { id, digest } = proposed.json as { readonly id: string; readonly digest: string };
+  expect((await as("LEAD_KEY", ["plans", "list"])).json).toMatchObject({ plans: [{ id }] });
+  const shown = await run(folder, ["plans", "show", id, "--url", url], { SIGNALBOX_KEY: environment.LEAD_KEY });
+  expect(shown.out).toContain("step 1: Refund an order (shop.refund@1.0.0)");
+  expect(shown.out).toContain(`signalbox plans approve ${id} --digest ${digest}`);
+  expect((await as("LEAD_KEY", ["plans", "approve", id])).code).toBe(2);
+  expect((await as("AGENT_KEY", ["plans", "approve", id, "--digest", digest])).code).toBe(1);
+  expect(await as("LEAD_KEY", ["plans", "approve", id, "--digest", digest])).toMatchObject({ code: 0, json: { state: "approved" } });
+  const call = ["call", "shop.refund", "--session", session, "--args", '{"orderId":"P-7"}'];
+  expect((await as("AGENT_KEY", call)).code).toBe(0);
+  const second = await as("AGENT_KEY", ["plans", "propose", session, "--args", plan.replace("P-7", "P-8")]);
+  const other = second.json as { readonly id: string; readonly digest: string };
+  expect((await as("LEAD_KEY", ["plans", "reject", other.id, "--digest", other.digest, "--reason", "no"])).json).toMatchObject({
+    state: "rejected",
+  });
+  expect((await as("LEAD_KEY", ["plans", "revoke", id, "--reason", "done"])).json).toMatchObject({ state: "revoked" });
+});
+
 const forAda = ["--user", "ada", "--role", "support"];
 
 test(

@@ -85,6 +85,8 @@ export type CardOrigin =
       readonly trust: CardTrust | undefined;
     }
   | { readonly kind: "elsewhere"; readonly tool: string; readonly atMs: number; readonly trust: CardTrust }
+  /** Somebody who approved a plan named it. */
+  | { readonly kind: "plan" }
   | { readonly kind: "forgotten" }
   /** It was seen nowhere: the model made it up, or worked it out. */
   | { readonly kind: "nowhere" };

@@ -34,7 +34,7 @@ export interface ApprovalOrigin {
   /** Which address inside the argument it is about, in reading order from 0; absent: the argument as a whole. */
   readonly part?: number;
   /** Who vouches for it. */
-  readonly source: "user" | "trusted" | "directory" | "named-record" | "untrusted" | "nowhere";
+  readonly source: "user" | "plan" | "trusted" | "directory" | "named-record" | "untrusted" | "nowhere";
   /** The tool whose result held it, where that is remembered. */
   readonly tool?: string;
   /** Wall time of that call in milliseconds. */

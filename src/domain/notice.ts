@@ -4,8 +4,8 @@ import type { JsonObject } from "./json.ts";
 export interface Notice {
   /** The same over every attempt to deliver it: receivers drop what they have seen. */
   readonly id: string;
-  /** `approval.asked`: a call waits for a person. `call.ran`: a call that runs without a question, and whose owner is told, had its effect. */
-  readonly type: "approval.asked" | "call.ran";
+  /** `approval.asked`: a call waits for a person. `plan.proposed`: a plan waits for a person. `call.ran`: a call that runs without a question, and whose owner is told, had its effect. */
+  readonly type: "approval.asked" | "plan.proposed" | "call.ran";
   readonly tenant: string;
   readonly atMs: number;
   readonly data: JsonObject;

@@ -14,6 +14,8 @@ export type Source =
   | "trusted"
   /** It is an entry of a directory. */
   | "directory"
+  /** A person who approved a plan named it exactly. */
+  | "plan"
   /** It stands in the field of the same name of a record that the user named, or is a link at a place that they named. */
   | "named-record"
   /** Untrusted text holds it. */
@@ -73,11 +75,13 @@ export interface FlowFacts {
   readonly isStrict: boolean;
   /** A policy rule allows such calls without their tier's question, which stands for being asked for. */
   readonly isStanding: boolean;
+  /** The call fits a step of a plan that a person approved for this session, which stands for being asked for. */
+  readonly isPlanned: boolean;
   /** Whether untrusted text was read at all. */
   readonly hasReadUntrusted: boolean;
 }
 
-const vouched: readonly Source[] = ["user", "trusted", "directory", "named-record"];
+const vouched: readonly Source[] = ["user", "plan", "trusted", "directory", "named-record"];
 
 /** Judges a consequential call. */
 export function judgeFlow(facts: FlowFacts): FlowVerdict {
@@ -97,7 +101,7 @@ export function judgeFlow(facts: FlowFacts): FlowVerdict {
       reasons.push(about("flow:R3", "an address or link in it was read nowhere, after untrusted text had been read", traced));
   }
   for (const traced of facts.guarded) reasons.push(about("flow:R4", "it holds data that is not meant for these readers", traced));
-  if (isFinal && !facts.isStanding) {
+  if (isFinal && !facts.isStanding && !facts.isPlanned) {
     const targets = facts.steering.filter(({ role }) => role === "target" || role === "ref");
     const unnamed = targets.find(({ source, origin }) => !(source === "user" || (source === "trusted" && origin?.isNamed === true)));
     if (facts.isBlind) reasons.push(about("flow:R5", "it cannot be undone, and nobody told what the user said"));
@@ -118,8 +122,8 @@ export function judgeFlow(facts: FlowFacts): FlowVerdict {
     isWhollyFromUser:
       reasons.length === 0 &&
       facts.intent === "asked" &&
-      facts.steering.length > 0 &&
-      facts.steering.every(({ source }) => source === "user"),
+      (facts.steering.length > 0 || facts.isPlanned) &&
+      facts.steering.every(({ source }) => source === "user" || source === "plan"),
   };
 }
 

@@ -17,6 +17,8 @@ export interface FlowCall {
   readonly args: JsonObject;
   /** A policy rule lets such calls run without their tier's question. */
   readonly isStanding: boolean;
+  /** Names of the arguments that an approved plan names exactly; absent where the call fits no step of one. */
+  readonly planned?: ReadonlySet<string> | undefined;
   /** Mode `strict`: what is not known counts as not given. */
   readonly isStrict: boolean;
 }
@@ -39,7 +41,7 @@ const guardedWordsMin = 5;
 /** Traces every argument of a consequential call and judges it. Results that were read must have been indexed. */
 export function traceCall(call: FlowCall, knowledge: SessionKnowledge): FlowTrace {
   const { tool } = call;
-  const intent = intentOf(tool, knowledge.words);
+  const intent = call.planned === undefined ? intentOf(tool, knowledge.words) : "asked";
   const leaves = argumentLeaves(tool, call.args);
   const isFetch = tool.tier === "read" && intent === "asked";
   const steering: Traced[] = [];
@@ -49,7 +51,7 @@ export function traceCall(call: FlowCall, knowledge: SessionKnowledge): FlowTrac
     const role = roleOf(leaf);
     if (role === "control") continue;
     if (steeringRoles.includes(role)) {
-      steering.push(traceValue({ leaf, role, knowledge, isFetch }));
+      steering.push(traceValue({ leaf, role, knowledge, isFetch, planned: call.planned }));
       // Whoever runs a page reads what its address says.
       if (tool.isEgress && typeof leaf.value === "string" && isGuardedUrl(leaf.value, knowledge.restrictions))
         guarded.push({ pointer: leaf.pointer, role, roleFrom: fromOf(leaf), source: "untrusted", origin: undefined, text: leaf.value });
@@ -68,6 +70,7 @@ export function traceCall(call: FlowCall, knowledge: SessionKnowledge): FlowTrac
     isBlind: knowledge.words.isEmpty,
     isStrict: call.isStrict,
     isStanding: call.isStanding,
+    isPlanned: call.planned !== undefined,
     hasReadUntrusted: !knowledge.restrictions.isEmpty,
   });
   return { ...verdict, intent, traced: [...steering, ...carried, ...guarded] };
@@ -88,16 +91,24 @@ function traceValue(parts: {
   readonly role: ArgumentRole;
   readonly knowledge: SessionKnowledge;
   readonly isFetch: boolean;
+  readonly planned: ReadonlySet<string> | undefined;
 }): Traced {
-  const { leaf, role, knowledge, isFetch } = parts;
+  const { leaf, role, knowledge, isFetch, planned } = parts;
   const text = String(leaf.value);
   const found =
-    role === "date"
-      ? (traceDay(text, knowledge) ?? tracePlain(leaf, text, knowledge, isFetch))
-      : role === "amount"
-        ? (traceAmount(leaf.value, knowledge) ?? tracePlain(leaf, text, knowledge, isFetch))
-        : tracePlain(leaf, text, knowledge, isFetch);
+    planned?.has(argumentOf(leaf)) === true
+      ? place("plan")
+      : role === "date"
+        ? (traceDay(text, knowledge) ?? tracePlain(leaf, text, knowledge, isFetch))
+        : role === "amount"
+          ? (traceAmount(leaf.value, knowledge) ?? tracePlain(leaf, text, knowledge, isFetch))
+          : tracePlain(leaf, text, knowledge, isFetch);
   return { pointer: leaf.pointer, role, roleFrom: fromOf(leaf), text, ...found };
+}
+
+/** Name of the argument that a leaf lies in. */
+function argumentOf({ pointer }: ArgumentLeaf): string {
+  return (pointer.split("/")[1] ?? "").replaceAll("~1", "/").replaceAll("~0", "~");
 }
 
 type Place = Pick<Traced, "source" | "origin">;

@@ -9,7 +9,7 @@ const count: JsonObject = { type: "integer", minimum: 0 };
 const origin = open(
   {
     kind: {
-      enum: ["user", "result", "elsewhere", "forgotten", "nowhere"],
+      enum: ["user", "plan", "result", "elsewhere", "forgotten", "nowhere"],
       description:
         "`elsewhere`: another conversation of the same user, of which nothing is quoted. `forgotten`: untrusted text, nobody remembers which.",
     },
@@ -32,7 +32,8 @@ const carries: JsonObject = {
   description: "Addresses, links and accounts in the text, decoded, those that the user did not say first.",
 };
 
-const argument = open({ pointer: text, name: text, role: text, value: text, chars: count, isCut: flag, origin, carries }, [
+/** One argument on a card. */
+export const argumentSchema = open({ pointer: text, name: text, role: text, value: text, chars: count, isCut: flag, origin, carries }, [
   "pointer",
   "name",
   "value",
@@ -55,7 +56,7 @@ export const cardSchema: JsonObject = open(
       items: text,
       description: "Consequential arguments whose values, or addresses in them, the user did not say.",
     },
-    arguments: { type: "array", items: argument },
+    arguments: { type: "array", items: argumentSchema },
     argumentsLeftOutCount: count,
     narrowed: {
       type: "array",

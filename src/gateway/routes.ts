@@ -4,6 +4,7 @@ import { deadLetterRoutes } from "./dead-letter-routes.ts";
 import { healthRoutes } from "./health-routes.ts";
 import { ledgerRoutes } from "./ledger-routes.ts";
 import { operatorRoutes } from "./operator-routes.ts";
+import { planRoutes } from "./plan-routes.ts";
 import { readOnlyRoutes } from "./read-only-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import type { Route } from "./route.ts";
@@ -16,6 +17,7 @@ export const routes: readonly Route[] = [
   ...sessionRoutes,
   ...deadLetterRoutes,
   ...approvalRoutes,
+  ...planRoutes,
   ...operatorRoutes,
   ...readOnlyRoutes,
   ...ledgerRoutes,
