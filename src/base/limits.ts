@@ -209,6 +209,11 @@ export const limitTable = {
     about:
       "an inbound connection on which nobody asks is kept open; longer than balancers keep theirs (60 s), so that none asks on one that closes",
   },
+  gatheredTasksMax: {
+    value: 64,
+    unit: "tasks",
+    about: "requests, replies or upstream answers taken up in a row in one turn of the event loop",
+  },
   bodyDepthMax: { value: 48, unit: "levels", about: "nesting of an inbound body" },
   bodyKeysMax: { value: 50_000, unit: "keys", about: "object members in an inbound body, over all levels" },
   eventStreamsMax: { value: 100, unit: "streams", about: "open streams of events" },

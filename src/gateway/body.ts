@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { Gather } from "../base/gather.ts";
 import type { Limits } from "../base/limits.ts";
 import { parseArguments } from "../codec/parse-arguments.ts";
 import type { JsonObject } from "../domain/json.ts";
@@ -7,10 +8,15 @@ import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts"
 /** A body as text, or why it was not read. `isTooLarge`: the rest of it is not waited for. */
 export type BodyText = { readonly text: string } | { readonly error: ToolCallError; readonly isTooLarge: boolean };
 
-/** Reads a body of at most `bodyBytesMax`; stops reading at the first byte too many. Rejects when the connection breaks. */
-export async function readBody(request: IncomingMessage, limits: Limits): Promise<BodyText> {
+/**
+ * Reads a body of at most `bodyBytesMax`; stops reading at the first byte too many. Bodies that became whole in one turn of the event loop are handed over in
+ * a row. Rejects when the connection breaks.
+ */
+export async function readBody(request: IncomingMessage, limits: Limits, gather: Gather): Promise<BodyText> {
   const whole =
-    Number(request.headers["content-length"] ?? 0) > limits.bodyBytesMax ? undefined : await readBytes(request, limits.bodyBytesMax);
+    Number(request.headers["content-length"] ?? 0) > limits.bodyBytesMax
+      ? undefined
+      : await readBytes(request, limits.bodyBytesMax, gather);
   if (whole === undefined)
     return { error: toolCallError("REQUEST_INVALID", `the body is larger than ${limits.bodyBytesMax} bytes`), isTooLarge: true };
   const text = whole.toString("utf8");
@@ -21,7 +27,7 @@ export async function readBody(request: IncomingMessage, limits: Limits): Promis
 }
 
 // Iterating over the request would destroy the socket when it is left early, and the refusal could no longer be sent.
-function readBytes(request: IncomingMessage, bytesMax: number): Promise<Buffer | undefined> {
+function readBytes(request: IncomingMessage, bytesMax: number, gather: Gather): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -33,7 +39,7 @@ function readBytes(request: IncomingMessage, bytesMax: number): Promise<Buffer |
         resolve(undefined);
       }
     });
-    request.on("end", () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
+    request.on("end", () => gather(() => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks))));
     request.on("error", reject);
     request.on("close", () => {
       if (!request.complete) reject(toolCallError("CANCELLED", "the connection broke before the body had arrived"));

@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Clock } from "../base/clock.ts";
+import { createGather, type Gather } from "../base/gather.ts";
 import type { IdSource } from "../base/ids.ts";
 import type { Limits } from "../base/limits.ts";
 import type { Signalbox } from "../call/box.ts";
@@ -81,6 +82,7 @@ class HttpGateway implements Gateway {
   readonly #services: Services;
   readonly #streams: EventStreams;
   readonly #guard: OriginGuard;
+  readonly #gather: Gather;
   readonly #router = createRouter(routes);
   readonly #checks: ReadonlyMap<Route, RouteChecks>;
   #closing: Promise<void> | undefined;
@@ -91,6 +93,7 @@ class HttpGateway implements Gateway {
   constructor(parts: GatewayParts) {
     const { box, limits, clock, verifier, version } = parts;
     this.#parts = parts;
+    this.#gather = createGather(limits.gatheredTasksMax);
     this.#guard = createOriginGuard(parts.listen.host, parts.hosts);
     this.#checks = new Map(routes.map((route) => [route, createChecks(route, limits)]));
     this.#streams = createEventStreams({ box, clock, limits });
@@ -142,7 +145,7 @@ class HttpGateway implements Gateway {
     } catch (cause) {
       reply = { kind: "problem", error: internalError(cause) };
     }
-    this.#logAnswered(exchange, this.#settle(reply, exchange), startedAt);
+    this.#gather(() => this.#logAnswered(exchange, this.#settle(reply, exchange), startedAt));
   }
 
   async #answer(exchange: Exchange): Promise<McpReply> {
@@ -174,7 +177,7 @@ class HttpGateway implements Gateway {
     const check = this.#checks.get(route) as RouteChecks;
     const values = check.query(query);
     if (values instanceof ToolCallError) return { kind: "problem", error: values };
-    const body = await bodyOf(route, check, request, limits);
+    const body = await bodyOf({ route, check, request, limits, gather: this.#gather });
     if ("kind" in body) return body;
     const idempotencyKey = route.takesKey === true ? keyHeader(request.headers["idempotency-key"], limits.keyCharsMax) : undefined;
     return await route.handle({
@@ -199,7 +202,8 @@ class HttpGateway implements Gateway {
       return { kind: "problem", error };
     }
     if (this.#closing !== undefined) return stopping();
-    return await answerMcp(this.#parts.mcp as McpFace, { request, response, names, credential }, this.#parts);
+    const { limits, clock } = this.#parts;
+    return await answerMcp(this.#parts.mcp as McpFace, { request, response, names, credential }, { limits, clock, gather: this.#gather });
   }
 
   /** Sends a reply and says with which status it went out. */
@@ -295,12 +299,19 @@ function refusedRole(route: GuardedRoute, credential: Credential): ToolCallError
   return toolCallError("PERMISSION_DENIED", `this route is for ${needed}; the credential \`${credential.id}\` is none of them`);
 }
 
-async function bodyOf(
-  route: Route,
-  check: RouteChecks,
-  request: IncomingMessage,
-  limits: Limits,
-): Promise<{ readonly value: Parameters<RouteChecks["body"]>[0] } | Reply> {
+async function bodyOf({
+  route,
+  check,
+  request,
+  limits,
+  gather,
+}: {
+  readonly route: Route;
+  readonly check: RouteChecks;
+  readonly request: IncomingMessage;
+  readonly limits: Limits;
+  readonly gather: Gather;
+}): Promise<{ readonly value: Parameters<RouteChecks["body"]>[0] } | Reply> {
   if (route.body === undefined) return { value: {} };
   if (!isJsonType(request.headers["content-type"]))
     return {
@@ -308,7 +319,7 @@ async function bodyOf(
       status: 415,
       error: toolCallError("REQUEST_INVALID", "the body must be JSON; send `content-type: application/json`"),
     };
-  const read = await readBody(request, limits);
+  const read = await readBody(request, limits, gather);
   if ("error" in read)
     return { kind: "problem", error: read.error, ...(read.isTooLarge && { status: 413, headers: { connection: "close" } }) };
   const parsed = parseBody(read.text, limits);

@@ -2,6 +2,7 @@
 import { Pool, type Dispatcher } from "undici";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Clock } from "../../base/clock.ts";
+import { createGather, type Gather } from "../../base/gather.ts";
 import type { Limits } from "../../base/limits.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import { parseRetryAfter } from "../../resilience/backoff.ts";
@@ -38,6 +39,7 @@ class HttpLink implements Link {
   /** Why the address may not be asked. Address and rules are those of the whole link; which host it leads to is judged at each connection. */
   readonly #refusal: string | undefined;
   readonly #pool: Pool;
+  readonly #gather: Gather;
   #era: Era | undefined;
   #sessionId: string | undefined;
   #nextId = 1;
@@ -53,6 +55,7 @@ class HttpLink implements Link {
     };
     this.#path = url.pathname + url.search;
     this.#refusal = refuseUrl(url, egress);
+    this.#gather = createGather(limits.gatheredTasksMax);
     this.#pool = new Pool(url.origin, {
       connections: limits.connectionsPerOriginMax,
       connect: createGuardedConnector({ allow: egress, limits, lookup }),
@@ -112,7 +115,7 @@ class HttpLink implements Link {
     };
     const { limits, clock } = this.#parts;
     const answer = await new Promise<Answer>((resolve, reject) => {
-      const exchange = new Exchange({ request, id, limits, onSent }, resolve, (cause) =>
+      const exchange = new Exchange({ request, id, limits, gather: this.#gather, onSent }, resolve, (cause) =>
         reject(transportFailure(cause, request.signal, sent.isSent)),
       );
       this.#pool.dispatch(
@@ -196,6 +199,7 @@ interface ExchangeParts {
   readonly request: LinkRequest;
   readonly id: number | undefined;
   readonly limits: Limits;
+  readonly gather: Gather;
   readonly onSent: () => void;
 }
 
@@ -253,9 +257,16 @@ class Exchange implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     if (this.#isDone) return;
     if (this.#events !== undefined || this.#parts.id === undefined) return this.#answer(undefined, undefined, "");
-    const text = Buffer.concat(this.#chunks).toString("utf8");
-    this.#message(text, true);
+    this.#parts.gather(this.#onWhole);
   }
+
+  /** A while after the last byte: the signal may have fired since, and then nobody asks any more. */
+  readonly #onWhole = (): void => {
+    if (this.#isDone) return;
+    const [chunk] = this.#chunks;
+    const whole = this.#chunks.length === 1 && chunk !== undefined ? chunk : Buffer.concat(this.#chunks);
+    this.#message(whole.toString("utf8"), true);
+  };
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.#fail(error);

@@ -1,6 +1,7 @@
 /** The Streamable HTTP binding: each message is a POST; the reply is JSON, or a stream of events once there is progress to tell. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock, Timer } from "../../base/clock.ts";
+import type { Gather } from "../../base/gather.ts";
 import type { Limits } from "../../base/limits.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import type { Credential } from "../../domain/principal.ts";
@@ -28,13 +29,14 @@ export interface McpExchange {
 export interface McpHttpParts {
   readonly limits: Limits;
   readonly clock: Clock;
+  readonly gather: Gather;
 }
 
 /** What to send; `sent` where a stream was written already. */
 export type McpReply = Reply | { readonly kind: "sent"; readonly status: number };
 
 /** Answers one request. Never rejects for anything a client sends, except that its connection breaks. */
-export async function answerMcp(face: McpFace, exchange: McpExchange, { limits, clock }: McpHttpParts): Promise<McpReply> {
+export async function answerMcp(face: McpFace, exchange: McpExchange, { limits, clock, gather }: McpHttpParts): Promise<McpReply> {
   const { request } = exchange;
   if (request.method !== "POST") {
     const error = toolCallError("REQUEST_INVALID", "only `POST` is possible here: there are no streams to open and no sessions to delete");
@@ -44,7 +46,7 @@ export async function answerMcp(face: McpFace, exchange: McpExchange, { limits, 
     const error = toolCallError("REQUEST_INVALID", "the body must be JSON; send `content-type: application/json`");
     return { kind: "problem", error, status: 415 };
   }
-  const read = await readBody(request, limits);
+  const read = await readBody(request, limits, gather);
   if ("error" in read) {
     const body = errorMessage(undefined, { code: rpcCodes.invalidRequest, message: read.error.message });
     return { kind: "json", status: read.isTooLarge ? 413 : 400, body, ...(read.isTooLarge && { headers: { connection: "close" } }) };
@@ -127,6 +129,8 @@ function createStream({ request, response, names }: McpExchange, limits: Limits)
       if (!isModern) return undefined;
       controller = new AbortController();
       response.on("close", onClose);
+      // The client may have left while its message waited for its turn.
+      if (response.destroyed) controller.abort();
       return controller.signal;
     },
     end: () => response.off("close", onClose),
@@ -136,7 +140,7 @@ function createStream({ request, response, names }: McpExchange, limits: Limits)
 }
 
 /** Signs of life in a stream that may be quiet for long; what stands between would close it otherwise. */
-function pings({ response }: McpExchange, { limits, clock }: McpHttpParts): () => void {
+function pings({ response }: McpExchange, { limits, clock }: Pick<McpHttpParts, "limits" | "clock">): () => void {
   let timer: Timer | undefined;
   const schedule = (): void => {
     timer = clock.after(limits.eventPingMs, () => {
