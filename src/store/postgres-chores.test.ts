@@ -13,7 +13,7 @@ import { connect, databaseAddress } from "./postgres-driver.ts";
 import { prepareSession } from "./postgres-lease.ts";
 import { startLossyNetwork } from "./postgres-processes.fixture.ts";
 import { restorePostgres } from "./postgres-restore.ts";
-import { migratePostgres, postgresMigrations } from "./postgres-schema.ts";
+import { knownSchema, migratePostgres, postgresMigrations } from "./postgres-schema.ts";
 import { expectWholeChains, open, putUnit } from "./postgres-store.fixture.ts";
 import { startTestServer, type TestServer } from "./postgres.fixture.ts";
 import type { Unit } from "./store.ts";
@@ -29,6 +29,8 @@ afterAll(async () => {
 }, 60_000);
 
 describe("postgres store: schema", () => {
+  const known = knownSchema();
+  const [next, last] = [known + 1, known + 2];
   const step = (version: number, oldestServed: number) => ({
     version,
     oldestServed,
@@ -50,22 +52,22 @@ describe("postgres store: schema", () => {
   it("is never brought past what a live older process knows, and refuses that process afterwards", async () => {
     const database = await server.newDatabase();
     const store = await open(database);
-    await migrateWith(database, [step(2, 1)]);
+    await migrateWith(database, [step(next, known)]);
     expect(await store.commit(putUnit("a"))).toMatchObject({ kind: "committed" });
-    await expect(migrateWith(database, [step(2, 1), step(3, 3)])).rejects.toMatchObject({
+    await expect(migrateWith(database, [step(next, known), step(last, last)])).rejects.toMatchObject({
       code: "CONFIG_INVALID",
-      message: expect.stringContaining(`the live writer \`${store.writer}\` knows only schema 1`) as string,
+      message: expect.stringContaining(`the live writer \`${store.writer}\` knows only schema ${known}`) as string,
     });
     await store.close();
     const between = await open(database);
     await between.close();
-    await migrateWith(database, [step(2, 1), step(3, 3)]);
-    await expect(open(database)).rejects.toThrow(/has schema 3.*this one knows 1: use a newer Signalbox/);
+    await migrateWith(database, [step(next, known), step(last, last)]);
+    await expect(open(database)).rejects.toThrow(`knows ${known}: use a newer Signalbox`);
   });
 
   it("leaves the database untouched by a migration that fails half-way", async () => {
     const database = await server.newDatabase();
-    const broken = { version: 2, oldestServed: 1, sql: "create table signalbox.half(a int); create table signalbox.half(a int)" };
+    const broken = { version: next, oldestServed: known, sql: "create table signalbox.half(a int); create table signalbox.half(a int)" };
     await expect(migrateWith(database, [broken])).rejects.toThrow(/already exists/);
     expect(await server.query(database, "select to_regnamespace('signalbox')::text as found")).toEqual([{ found: null }]);
     await (await open(database)).close();

@@ -6,6 +6,7 @@
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
 import type { Connection, DatabaseAddress, Queryable } from "./postgres-driver.ts";
 import { schema1 } from "./postgres-schema-1.ts";
+import { schema2 } from "./postgres-schema-2.ts";
 import { isoTime } from "../base/clock.ts";
 
 /** One step of the schema. Never changed once released. */
@@ -18,7 +19,10 @@ export interface PostgresMigration {
 }
 
 /** Every step, in order. The program knows the schema of the last one. */
-export const postgresMigrations: readonly PostgresMigration[] = [{ version: 1, oldestServed: 1, sql: schema1 }];
+export const postgresMigrations: readonly PostgresMigration[] = [
+  { version: 1, oldestServed: 1, sql: schema1 },
+  { version: 2, oldestServed: 1, sql: schema2 },
+];
 
 /** Who migrates holds this lock of the database alone; who takes a lease shares it, so that no lease of an older program slips in between. */
 const schemaLock = 5_280_442_391;

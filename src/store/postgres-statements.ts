@@ -1,6 +1,7 @@
 /** The statements of a group: locking and reading what it touches, and writing what it leaves. */
 import type { Connection } from "./postgres-driver.ts";
 import type { Lease } from "./postgres-lease.ts";
+import { guardedSpaces } from "./postgres-schema-2.ts";
 import type { Base, BaseRow, CounterChange, RowChange, Touched, TouchedRow } from "./postgres-state.ts";
 import { bytesArray, integerArray, storedText, textArray } from "./postgres-wire.ts";
 import type { Batch, EntryDraft, RowKey } from "./store.ts";
@@ -21,12 +22,15 @@ export interface GroupWrite {
 
 const lockRows = "select place, version, body, due_ms from signalbox.lock_rows_1($1, $2, $3, $4, $5)";
 const lockCounters = "select place, value from signalbox.lock_counters_1($1, $2, $3)";
-const flush = `select signalbox.flush_1(${Array.from({ length: 40 }, (_, index) => `$${index + 1}`).join(", ")})`;
+const guard = "select signalbox.guard_2($1, $2)";
+const flush = `select signalbox.flush_2(${Array.from({ length: 45 }, (_, index) => `$${index + 1}`).join(", ")})`;
 
 /** Begins a transaction, locks everything that is touched and reads it, in one round trip. */
 export async function lockTouched(connection: Connection, touched: Touched): Promise<Base> {
-  const [, rows, counters] = await allOf([
+  const guards = guardsOf(touched.rows, () => true);
+  const [, , rows, counters] = await allOf([
     connection.query("begin isolation level read committed"),
+    guards.spaces.length === 0 ? [] : connection.query(guard, guardValues(guards), "signalbox-guard"),
     touched.rows.length === 0
       ? []
       : connection.query(lockRows, [...keyArrays(touched.rows), ...lockArrays(touched.rows)], "signalbox-lock-rows"),
@@ -70,8 +74,12 @@ function idAt(items: readonly { readonly id: string }[], place: unknown): string
 }
 
 function flushValues(write: GroupWrite, isLocked: boolean): readonly unknown[] {
-  const { lease, rows, counters, drafts, batch } = write;
+  const { lease, counters, drafts, batch } = write;
+  const absent = write.rows.filter((row) => isOnlyAbsent(row) && isGuarded(row));
+  const rows = absent.length === 0 ? write.rows : write.rows.filter((row) => !(isOnlyAbsent(row) && isGuarded(row)));
   return [
+    ...guardValues(guardsOf(write.rows, isOnlyAbsent)),
+    ...keyArrays(absent),
     lease.writer,
     lease.fence,
     lease.flush,
@@ -107,6 +115,35 @@ function flushValues(write: GroupWrite, isLocked: boolean): readonly unknown[] {
     batch?.previous ?? null,
     batch?.head ?? null,
   ];
+}
+
+interface Guards {
+  readonly spaces: readonly string[];
+  /** Whether each is held alone, since a row is written in it. */
+  readonly areOwn: readonly boolean[];
+}
+
+/** Locks of the guarded spaces that a group needs, in the order of its rows: alone where it writes, shared where it relies on absence. */
+function guardsOf<Item extends TouchedRow>(rows: readonly Item[], reliesOnAbsence: (row: Item) => boolean): Guards {
+  const own = new Map<string, boolean>();
+  for (const row of rows) {
+    const { space } = row.key;
+    if (isGuarded(row) && (row.isWritten || reliesOnAbsence(row))) own.set(space, row.isWritten || own.get(space) === true);
+  }
+  return { spaces: [...own.keys()], areOwn: [...own.values()] };
+}
+
+function guardValues({ spaces, areOwn }: Guards): readonly [Buffer, Buffer] {
+  return [textArray(spaces), integerArray(areOwn.map((isOwn) => (isOwn ? 1 : 0)))];
+}
+
+function isGuarded({ key }: TouchedRow): boolean {
+  return guardedSpaces.includes(key.space);
+}
+
+/** Whether a row is not there and stays so. */
+function isOnlyAbsent({ was, next }: RowChange): boolean {
+  return was === 0 && next === 0;
 }
 
 function storedOptional(text: string | undefined): string | undefined {
