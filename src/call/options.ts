@@ -5,7 +5,7 @@ import type { DecisionPoint } from "../domain/decision-point.ts";
 import type { FlowMode } from "../domain/flow.ts";
 import type { NoticePort } from "../domain/notice.ts";
 import type { ToolSource } from "../domain/tool-source.ts";
-import type { RegisteredTool, Tier } from "../domain/tool.ts";
+import type { RegisteredTool, Tier, Tool } from "../domain/tool.ts";
 import type { Anchor } from "../ledger/anchor.ts";
 import type { Keyring } from "../ledger/keyring.ts";
 import type { AdmissionPolicy } from "../registry/admission.ts";
@@ -91,6 +91,8 @@ export interface SourceOptions {
   readonly isEgress?: boolean;
   /** Time of one attempt. Default `attemptTimeoutMs`. */
   readonly timeoutMs?: number;
+  /** What you say of single tools, by the source's own names: roles of arguments, labels of results, phrases that ask for it. Default: nothing. */
+  readonly tools?: Readonly<Record<string, Partial<Pick<Tool, "argumentRoles" | "outputLabels" | "asks">>>>;
 }
 
 /** Something an operator should know. */

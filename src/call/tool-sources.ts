@@ -259,7 +259,7 @@ class RunningSource {
   }
 
   #complete(sourced: SourcedTool): Tool {
-    const { source, tiers = [], tier = "irreversible", isEgress = false, timeoutMs } = this.#options;
+    const { source, tiers = [], tier = "irreversible", isEgress = false, timeoutMs, tools = {} } = this.#options;
     const tiered = tiers.find(([glob]) => matchesStars(glob, sourced.name))?.[1] ?? tier;
     return completeTool(
       {
@@ -276,6 +276,7 @@ class RunningSource {
         isEgress,
         runsAs: "service",
         isForeign: true,
+        ...(Object.hasOwn(tools, sourced.name) && tools[sourced.name]),
         ...(timeoutMs !== undefined && { timeouts: { attemptMs: timeoutMs } }),
       },
       this.#parts.runtime.limits,

@@ -15,6 +15,7 @@ import { planCommands } from "./plan-commands.ts";
 import { policyCommands } from "./policy-commands.ts";
 import { readOnlyCommands } from "./read-only-commands.ts";
 import { serveCommand } from "./serve-command.ts";
+import { rolesCommand } from "./roles-command.ts";
 import { sessionCommands } from "./session-commands.ts";
 import { simulateCommand } from "./simulate-command.ts";
 import { toolCommands } from "./tool-commands.ts";
@@ -43,6 +44,7 @@ export const commands: readonly Command[] = [
   ...sessionCommands,
   ...deadLetterCommands,
   ...toolCommands,
+  rolesCommand,
   ...healthCommands,
   diffCommand,
   ...pinCommands,

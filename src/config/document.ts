@@ -6,6 +6,7 @@ import type { McpOptions } from "../connectors/mcp/options.ts";
 import type { FlowMode } from "../domain/flow.ts";
 import type { Credential } from "../domain/principal.ts";
 import type { Tier } from "../domain/tool.ts";
+import type { ToolMeaning } from "./tool-meaning.ts";
 import type { PolicyDocument } from "../policy/document.ts";
 import type { Protection } from "../resilience/guards.ts";
 import type { AdmissionPolicy } from "../registry/admission.ts";
@@ -70,6 +71,8 @@ export interface McpSourceConfig {
   readonly tiers: readonly (readonly [glob: string, tier: Tier])[];
   readonly isEgress: boolean;
   readonly timeoutMs: number | undefined;
+  /** What the operator says of single tools, by the server's names. */
+  readonly tools: Readonly<Record<string, ToolMeaning>>;
 }
 
 /** For whom the calls of an MCP client are made that holds this credential. */

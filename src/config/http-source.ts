@@ -1,12 +1,13 @@
 import type { Limits } from "../base/limits.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
-import type { ArgumentRole, Tier } from "../domain/tool.ts";
+import type { Tier } from "../domain/tool.ts";
 import type { HttpOptions } from "../connectors/http-options.ts";
 import { completeTool, type ToolParts } from "../registry/complete.ts";
 import { definitionProblems } from "../registry/definition-problems.ts";
 import { plainObject } from "../policy/parse-values.ts";
 import type { HttpToolConfig } from "./document.ts";
 import type { Report } from "./problem.ts";
+import { argumentsShape, asksShape, labelsShape, meaningOf } from "./tool-meaning.ts";
 import { breakerShape, bulkheadShape, cacheShape, hedgeShape } from "./protection.ts";
 import {
   about,
@@ -27,7 +28,6 @@ import {
 } from "./shape.ts";
 import { checkRights, runsAsShape, sourceAuthShape } from "./source-auth.ts";
 
-const roles = ["target", "ref", "amount", "date", "command", "credential", "content", "control"] as const satisfies readonly ArgumentRole[];
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const;
 const toolName = { what: "tool name", pattern: "^[A-Za-z][A-Za-z0-9_.-]{0,63}$" };
 const memberName = { what: "argument name", pattern: "^.{1,100}$" };
@@ -70,25 +70,15 @@ const toolShape = object({
   owner: optional(about("Who hears of its failures.", text({ charsMax: 200 }))),
   postcondition: optional(about("CEL over `args` and `result` that must hold of a success.", text())),
   version: optional(text({ charsMax: 50 })),
-  arguments: optional(about("What arguments mean, by name.", mapOf(word(roles), memberName))),
+  arguments: optional(argumentsShape),
   narrows: optional(
     about(
       "What rules with `effect: modify` may narrow, by argument: `cap` a number, `subset` a list, `flag` set to true (a dry run). Default: nothing.",
       mapOf(word(["cap", "subset", "flag"]), memberName),
     ),
   ),
-  asks: optional(
-    about(
-      "How users ask for it: patterns over their own words, in any language. Default: the usual verbs in five languages.",
-      list(text({ charsMax: 1_000 }), 50),
-    ),
-  ),
-  labels: optional(
-    about(
-      'How far values of the result may be believed, by JSON pointer: `""` the whole, `*` one step, `**` any number. Default: untrusted.',
-      mapOf(word(["trusted", "directory", "untrusted"]), { what: "JSON pointer", pattern: "^(?:/.{1,200})?$" }),
-    ),
-  ),
+  asks: optional(asksShape),
+  labels: optional(labelsShape),
   idempotency: optional(about("What makes a repeat of the same call safe.", word(["natural", "key", "lookup", "none"]))),
   lookupTool: optional(text({ charsMax: 200 })),
   idempotencyHeader: optional(text({ charsMax: 64 })),
@@ -184,12 +174,8 @@ function toolParts(from: {
     description: from.description,
     inputSchema: tool.input ?? { type: "object", properties: {} },
     outputSchema: tool.output,
-    argumentRoles: Object.fromEntries(
-      (tool.arguments ?? []).map(([name, role]) => [`/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`, role]),
-    ),
+    ...meaningOf(tool),
     ...(tool.narrows !== undefined && { narrows: Object.fromEntries(tool.narrows) }),
-    ...(tool.asks !== undefined && { asks: tool.asks }),
-    outputLabels: Object.fromEntries((tool.labels ?? []).map(([pointer, integrity]) => [pointer, { integrity }])),
     title: tool.title,
     whenToUse: tool.whenToUse,
     whenNotToUse: tool.whenNotToUse,

@@ -6,6 +6,7 @@ import type { McpSourceConfig, McpUserConfig } from "./document.ts";
 import { hostPortProblem, urlProblem } from "./http-source.ts";
 import { authShape, runsAsShape } from "./source-auth.ts";
 import type { Report } from "./problem.ts";
+import { meaningOf, meaningShape } from "./tool-meaning.ts";
 import { about, list, mapOf, object, optional, required, text, truth, whole, word, type Read } from "./shape.ts";
 import { secretReference } from "./values.ts";
 
@@ -49,6 +50,12 @@ export const mcpSourceShape = object({
     ),
   ),
   timeoutMs: optional(about("One attempt.", whole({ min: 1, max: 600_000 }))),
+  tools: optional(
+    about(
+      "What you say of its tools, by the server's names; the server is not asked about any of it. `signalbox tools roles` suggests lines.",
+      mapOf(meaningShape, { what: "name of a tool as the server gives it", pattern: "^.{1,200}$" }),
+    ),
+  ),
 });
 
 type McpSettings = Read<typeof mcpSourceShape>;
@@ -64,7 +71,7 @@ export function readMcpSource(
   checkEnvironment(settings, report);
   checkService(settings, report);
   if (reach === undefined) return undefined;
-  const { tier: whole, tiers = [], allow, admit, egress, errorEffect, timeoutMs } = settings;
+  const { tier: whole, tiers = [], allow, admit, egress, errorEffect, timeoutMs, tools = [] } = settings;
   return {
     name,
     mcp: { name, reach, errorEffect: errorEffect ?? "unknown" },
@@ -74,6 +81,7 @@ export function readMcpSource(
     tiers: tiers as readonly (readonly [string, Tier])[],
     isEgress: egress ?? reach.kind === "http",
     timeoutMs,
+    tools: Object.fromEntries(tools.map(([tool, said]) => [tool, meaningOf(said)])),
   };
 }
 

@@ -142,13 +142,52 @@ export function inferredRole(field: string, schema: Json | undefined): ArgumentR
 }
 
 function suggested(field: string, schema: Json | undefined): ArgumentRole | undefined {
-  const name = splitName(field);
-  const byName = guesses.find(([, names]) => names.test(name))?.[0];
-  const format = schema !== null && typeof schema === "object" && !Array.isArray(schema) ? (schema as JsonObject)["format"] : undefined;
-  if (format === "email" || format === "uri" || format === "hostname") return "target";
-  if (format === "date" || format === "date-time") return "date";
-  if (format === "password") return "credential";
-  return byName;
+  return guessRole(field, schema)?.role;
+}
+
+/** A role that nobody declared, and what suggests it. */
+export interface RoleGuess {
+  readonly role: ArgumentRole;
+  readonly by: "format" | "name" | "description";
+  /** The format, or the word of the name or description. */
+  readonly word: string;
+}
+
+const rolesByFormat: Readonly<Record<string, ArgumentRole>> = {
+  email: "target",
+  uri: "target",
+  hostname: "target",
+  date: "date",
+  "date-time": "date",
+  password: "credential",
+};
+
+/** The role that an argument's format or name suggests: what calls are judged by as long as nobody declares another. */
+export function guessRole(field: string, schema: Json | undefined): RoleGuess | undefined {
+  const format = memberOf(schema, "format");
+  const byFormat = typeof format === "string" && Object.hasOwn(rolesByFormat, format) ? rolesByFormat[format] : undefined;
+  if (byFormat !== undefined) return { role: byFormat, by: "format", word: format as string };
+  return guessIn(splitName(field), "name");
+}
+
+/**
+ * The role that an argument's description suggests, for people who declare roles; no call is judged by it.
+ */
+export function guessRoleByDescription(schema: Json | undefined): RoleGuess | undefined {
+  const description = memberOf(schema, "description");
+  return typeof description === "string" ? guessIn(splitName((/^[^.!?]*/.exec(description) ?? [""])[0]), "description") : undefined;
+}
+
+function guessIn(words: string, by: RoleGuess["by"]): RoleGuess | undefined {
+  for (const [role, names] of guesses) {
+    const found = names.exec(words);
+    if (found !== null) return { role, by, word: found[0].trim() };
+  }
+  return undefined;
+}
+
+function memberOf(schema: Json | undefined, name: string): Json | undefined {
+  return schema !== null && typeof schema === "object" && !Array.isArray(schema) ? (schema as JsonObject)[name] : undefined;
 }
 
 /** `userEmail`, `user_email` and `User-Email` as `user email`. */

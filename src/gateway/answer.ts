@@ -85,7 +85,8 @@ export function approvalBody(approval: Approval): JsonObject {
 
 /** What a listing says of a tool. */
 export function toolBody(tool: Tool): JsonObject {
-  const { name, version, title, description, tier, idempotency, source, isSensitive, isEgress, inputSchema, fingerprint } = tool;
+  const { name, version, title, description, tier, idempotency, source, isSensitive, isEgress, inputSchema, argumentRoles, fingerprint } =
+    tool;
   return {
     name,
     version,
@@ -97,6 +98,7 @@ export function toolBody(tool: Tool): JsonObject {
     isSensitive,
     isEgress,
     inputSchema,
+    argumentRoles,
     fingerprint,
   } as unknown as JsonObject;
 }

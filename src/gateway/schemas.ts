@@ -135,6 +135,11 @@ const tool = open(
     isSensitive: flag,
     isEgress: flag,
     inputSchema: { type: "object" },
+    argumentRoles: {
+      type: "object",
+      additionalProperties: text,
+      description: "What arguments mean, by JSON pointer, where that is declared.",
+    },
     fingerprint: text,
   },
   ["name", "version", "description", "tier", "idempotency", "source", "inputSchema", "fingerprint"],

@@ -1,0 +1,71 @@
+import type { Confidentiality, Integrity, Label } from "../domain/label.ts";
+import type { ArgumentRole, Tool } from "../domain/tool.ts";
+import { about, either, list, mapOf, object, optional, text, word, type Read } from "./shape.ts";
+
+const roles = ["target", "ref", "amount", "date", "command", "credential", "content", "control"] as const satisfies readonly ArgumentRole[];
+const integrities = ["trusted", "directory", "untrusted"] as const satisfies readonly Integrity[];
+const confidentialities = ["public", "internal", "confidential", "restricted"] as const satisfies readonly Confidentiality[];
+
+/** What arguments mean: `arguments:` of a tool. */
+export const argumentsShape = about(
+  "What arguments mean, by name; `signalbox tools roles` suggests it.",
+  mapOf(word(roles), { what: "argument name", pattern: "^.{1,100}$" }),
+);
+
+/** How users ask for a tool: `asks:`. */
+export const asksShape = about(
+  "How users ask for it: patterns over their own words, in any language. Default: the usual verbs in five languages.",
+  list(text({ charsMax: 1_000 }), 50),
+);
+
+const labelShape = object({
+  integrity: optional(about("How far it may be believed. Default `untrusted`.", word(integrities))),
+  confidentiality: optional(
+    about(
+      "How widely it may travel; `confidential` and `restricted` leave only after a question. Default `internal`.",
+      word(confidentialities),
+    ),
+  ),
+  categories: optional(
+    about(
+      "What kind of data it is; `personal`, `secret`, `health` and `credential` leave only after a question.",
+      list(text({ charsMax: 100 }), 50),
+    ),
+  ),
+});
+
+/** What results are: `labels:` of a tool. */
+export const labelsShape = about(
+  'What values of the result are, by JSON pointer: `""` the whole, `*` one step, `**` any number. One word says how far they may be believed. Default: untrusted.',
+  mapOf(
+    either((raw) => typeof raw === "object" && raw !== null && !Array.isArray(raw), labelShape, word(integrities)),
+    { what: "JSON pointer", pattern: "^(?:/.{1,200})?$" },
+  ),
+);
+
+/** All three, for tools whose definition comes from elsewhere. */
+export const meaningShape = object({ arguments: optional(argumentsShape), asks: optional(asksShape), labels: optional(labelsShape) });
+
+/** What an operator says of a tool's arguments and results. */
+export type ToolMeaning = Pick<Tool, "argumentRoles" | "outputLabels"> & { readonly asks?: readonly string[] };
+
+/** The meaning as the registry knows it. */
+export function meaningOf(said: Read<typeof meaningShape>): ToolMeaning {
+  return {
+    argumentRoles: Object.fromEntries(
+      (said.arguments ?? []).map(([name, role]) => [`/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`, role]),
+    ),
+    outputLabels: Object.fromEntries((said.labels ?? []).map(([pointer, label]) => [pointer, labelOf(label)])),
+    ...(said.asks !== undefined && { asks: said.asks }),
+  };
+}
+
+function labelOf(said: Integrity | Read<typeof labelShape>): Partial<Label> {
+  if (typeof said === "string") return { integrity: said };
+  const { integrity, confidentiality, categories } = said;
+  return {
+    ...(integrity !== undefined && { integrity }),
+    ...(confidentiality !== undefined && { confidentiality }),
+    ...(categories !== undefined && { categories: [...categories].sort() }),
+  };
+}
