@@ -1,7 +1,6 @@
 import { answerApproval, approvalKey, isWidened, pendingCounter, type ArgumentEdit } from "../approvals/approvals.ts";
 import { cleanForPeople } from "../approvals/card.ts";
 import { boundOf, wideningKey, type Widening } from "../approvals/widening.ts";
-import { canonicalJson } from "../base/canonical-json.ts";
 import type { Approval } from "../domain/approval.ts";
 import type { ApprovalCard } from "../domain/approval-card.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
@@ -15,11 +14,11 @@ import { readCard } from "./approval-cards.ts";
 import type { ApprovalDecision, Signalbox } from "./box.ts";
 import { prepareEdit, type PreparedEdit } from "./edit-approval.ts";
 import { parkedKind, type ParkedCall } from "./parked.ts";
+import { rebuildParked } from "./rebuild-parked.ts";
 import { releaseOperations } from "./release.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Sessions } from "./sessions.ts";
 import type { CallState } from "./stage.ts";
-import { newState, noTurn } from "./state.ts";
 
 /** What people do at the desk: the facade's own promise. */
 type Answering = Signalbox["approvals"];
@@ -134,7 +133,7 @@ class Desk implements ApprovalDesk {
 
   async ofCall(tenant: string, callId: string): Promise<Approval | undefined> {
     const parked = await this.#parked(tenant, callId);
-    if (parked === undefined) return undefined;
+    if (parked?.approvalId === undefined) return undefined;
     const [row] = await this.#runtime.store.read([approvalKey(tenant, parked.approvalId)]);
     return row === undefined ? undefined : approvalOf(row);
   }
@@ -175,16 +174,10 @@ class Desk implements ApprovalDesk {
     const parked = await this.#parked(approval.tenant, approval.callId);
     const session = await this.#sessions.find(approval.sessionId, approval.tenant);
     if (row?.version !== version || parked === undefined || session === undefined) return undefined;
-    const opened = await this.#open(approval, parked);
-    if (opened === undefined) return undefined;
-    await session.refresh();
-    // As they were sent: the rules narrow them again, and the approval holds only if the same comes out.
-    const args = (opened["requested"]?.value ?? opened["arguments"]?.value ?? {}) as JsonObject;
-    const said = opened["said"]?.value as string | undefined;
-    const reasoning = opened["reasoning"]?.value as string | undefined;
-    const call = { ...parked.call, raw: canonicalJson(args), arguments: { kind: "parsed", value: args } } as const;
-    const turn = { ...noTurn, ...parked.turn, said, reasoning };
-    return newState({ runtime, session, turn, call, callId: approval.callId, approval: { approval, version } });
+    return await rebuildParked({ runtime, session, parked }, approval.callId, {
+      approval: { approval, version },
+      waitingSinceMs: parked.sinceMs ?? approval.createdAtMs,
+    });
   }
 
   async #edit(approval: Approval, decision: ApprovalDecision, credential: Credential): Promise<PreparedEdit | undefined> {

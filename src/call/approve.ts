@@ -5,12 +5,13 @@ import type { Decision } from "../domain/decision.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
 
 /**
- * Does a person have to answer first? A call that wakes under a given approval has just been judged again; the approval must still cover exactly
+ * Does a person have to answer first, or a time to come? A call that wakes under a given approval has just been judged again; the approval must still cover exactly
  * what would run now, otherwise it is void and, if the policy still asks, somebody is asked anew.
  */
 export function approve(state: CallState): Verdict | Promise<Verdict> {
   const { approval, registered, runtime } = state;
   const decision = state.decision as Decision;
+  if (decision.effect === "defer") return { kind: "suspend", decision };
   if (decision.effect !== "ask") return proceed;
   if (approval === undefined) return askUnlessWidened(state, decision);
   const gap = approvalCovers(approval.approval, {

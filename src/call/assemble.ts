@@ -24,6 +24,7 @@ import { createApprovalDesk, type ApprovalDesk } from "./approval-desk.ts";
 import { createElsewhere, joinElsewhere, type Elsewhere } from "./elsewhere.ts";
 import type { JourneyEvent } from "./box.ts";
 import { createCarrier, type Carrier } from "./carry.ts";
+import { createDeferralDesk, waitingOutcome, type DeferralDesk } from "./deferral-desk.ts";
 import { createFlowDesk, type FlowDesk, type FlowParts } from "./flow-desk.ts";
 import { safely, tell } from "./observers.ts";
 import { notingStore, openState } from "./open-state.ts";
@@ -52,6 +53,7 @@ export interface Assembly {
   readonly checkpointer: Checkpointer;
   readonly sessions: Sessions;
   readonly desk: ApprovalDesk;
+  readonly deferrals: DeferralDesk;
   readonly carrier: Carrier;
   readonly recovery: Recovery;
   readonly upkeep: Upkeep;
@@ -75,6 +77,7 @@ interface Ground {
 interface Knot {
   carrier?: Carrier;
   desk?: ApprovalDesk;
+  deferrals?: DeferralDesk;
   recovery?: Recovery;
   elsewhere?: Elsewhere;
   breakers?: SharedBreakers | undefined;
@@ -92,6 +95,7 @@ export async function assemble(options: SignalboxOptions): Promise<Assembly> {
   const sessions = createSessions({ ...runtime, grants: (roles, tool) => runtime.policy.engine.grants(roles, tool) });
   const carrier = (knot.carrier = createCarrier(runtime, runCall, () => state.isClosing));
   const desk = (knot.desk = createApprovalDesk(runtime, sessions, async (call) => await carrier.track(call)));
+  const deferrals = (knot.deferrals = createDeferralDesk(runtime, sessions, async (call) => await carrier.track(call)));
   const recovery = (knot.recovery = createRecovery(runtime, sessions, async (call, from) => await carrier.track(call, from)));
   const elsewhere = (knot.elsewhere = createElsewhere(runtime));
   await recordTools(runtime);
@@ -105,7 +109,7 @@ export async function assemble(options: SignalboxOptions): Promise<Assembly> {
   else await startPolicy(runtime, options.policy);
   const rates = { principals: runtime.throttle, tools: runtime.toolRates };
   const pulse = await startPulse(runtime, { rates, breakers: knot.breakers, openChannel: channelOf(runtime, options.sharedLimits) });
-  const upkeep = startUpkeep(runtime, desk, recovery);
+  const upkeep = startUpkeep(runtime, { desk, deferrals }, recovery);
 
   async function close(): Promise<void> {
     if (state.isClosing) return;
@@ -127,6 +131,7 @@ export async function assemble(options: SignalboxOptions): Promise<Assembly> {
     checkpointer,
     sessions,
     desk,
+    deferrals,
     carrier,
     recovery,
     upkeep,
@@ -192,7 +197,7 @@ async function createRuntime(
     reportHandler: (tool, what, note) => trouble({ kind: "handler", where: tool.name, note: `${what}: ${note}` }),
     callInside: (parent, request) => (knot.carrier as Carrier).inside(parent, request),
     withinReplyDeadline: (running, asker) => (knot.carrier as Carrier).within(running, asker),
-    approvalOfCall: (tenant, callId) => (knot.desk as ApprovalDesk).ofCall(tenant, callId),
+    waitingOutcome: (tenant, callId) => waitingOutcome(knot as Required<Pick<Knot, "desk" | "deferrals">>, tenant, callId),
     joinElsewhere: (asker, callId, keyRow) => joinElsewhere(knot.elsewhere as Elsewhere, asker, { callId, keyRow }),
     recordedOutcome: (tenant, callId) => recordedOutcome(runtime, tenant, callId),
     reconcile: (tenant, keyRow) => (knot.recovery as Recovery).reconcile(tenant, keyRow),

@@ -59,6 +59,7 @@ function judge(state: CallState): Verdict | Promise<Verdict> {
     principal: session.principal,
     session: { id: session.id, attested: session.wordsAttested },
     nowMs: state.startedAtMs,
+    sinceMs: state.waitingSinceMs,
   };
   const requests = engine.neededFacts(input);
   if (requests.kind === "error") return stop("DECISION_FAILED", `rule \`${requests.rule}\` could not be decided, which denies`);
@@ -98,6 +99,8 @@ function decide(state: CallState, input: DecisionInput, args: JsonObject, findin
 }
 
 function beyondPolicy(state: CallState, input: DecisionInput, decision: Decision): Verdict | Promise<Verdict> {
+  // A call that is put off is decided outside when it wakes.
+  if (decision.effect === "defer") return proceed;
   return state.runtime.decisionPoints.concern(input.tool) ? consult(state, input, decision) : proceed;
 }
 

@@ -4,18 +4,21 @@ import type { Credential } from "../domain/principal.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
 import { isShared } from "../store/shared.ts";
 import type { Assembly } from "./assemble.ts";
-import { outcomeOf, pendingApproval, pendingExecution } from "./endings.ts";
+import { outcomeOf, pendingExecution } from "./endings.ts";
 
 /** Where an earlier call of the tenant stands. Calls of other credentials' sessions look absent, except to an administrator. */
 export async function outcomeOfCall(
-  parts: Pick<Assembly, "runtime" | "desk">,
+  parts: Pick<Assembly, "runtime">,
   callId: string,
   credential: Pick<Credential, "id" | "tenant" | "administers">,
 ): Promise<Answer> {
-  const { runtime, desk } = parts;
+  const { runtime } = parts;
   const absent = (): ToolCallError => toolCallError("NOT_FOUND", `no call \`${callId.slice(0, 60)}\` here`);
   const entries = await runtime.store.entries({ tenant: credential.tenant, callId, limit: 50 });
-  const first = entries.find((entry) => entry.kind === "call-intended" || entry.kind === "call-denied" || entry.kind === "call-parked");
+  const first = entries.find(
+    (entry) =>
+      entry.kind === "call-intended" || entry.kind === "call-denied" || entry.kind === "call-parked" || entry.kind === "call-deferred",
+  );
   if (first === undefined) throw absent();
   const body = (
     parseOwnJson(first.text) as {
@@ -34,8 +37,8 @@ export async function outcomeOfCall(
   const settled = entries.some((entry) => entry.kind === "call-settled" || entry.kind === "call-denied");
   if (settled) return { ...base, outcome: await runtime.recordedOutcome(credential.tenant, callId) };
   const running = runtime.running.get(callId);
-  const approval = running === undefined ? await desk.ofCall(credential.tenant, callId) : undefined;
-  if (approval !== undefined) return { ...base, outcome: pendingApproval(approval) };
+  const waiting = running === undefined ? await runtime.waitingOutcome(credential.tenant, callId) : undefined;
+  if (waiting !== undefined) return { ...base, outcome: waiting };
   // The process of a read ended before its result was recorded: nothing happened, and nobody is carrying it out. On a shared store somebody may be.
   if (running === undefined && body.tier === "read" && !isShared(runtime.store))
     return {

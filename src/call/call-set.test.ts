@@ -126,7 +126,7 @@ describe("calls that run together or not at all", () => {
     const { box, together, shop } = await setBox({ policy: { roles } });
     const answers = await together([get("A-1"), refund("A-1", 80)]);
     expect(kinds(answers)).toEqual(["SET_REFUSED", "SET_REFUSED"]);
-    expect(messageOf(answers[1] as Answer)).toContain("needs a person's answer first");
+    expect(messageOf(answers[1] as Answer)).toContain("has to wait first");
     expect(await box.approvals.list({ tenant: "acme", limit: 10 })).toEqual([]);
     expect(shop.refunds).toEqual([]);
     await box.close();

@@ -55,7 +55,7 @@ export class CallSet {
 
   /** What is answered to a call that would have to wait for a person: nobody is asked, since the others cannot wait with it. */
   cannotWait(state: CallState): Outcome {
-    const words = "needs a person's answer first, and a set of calls cannot wait for one; make it as a call of its own";
+    const words = "has to wait first, for a person or a time, and a set of calls cannot wait; make it as a call of its own";
     return outcomeOf(toolCallError("SET_REFUSED", `\`${nameOf(state)}\` ${words}`));
   }
 

@@ -51,7 +51,9 @@ function endedUnheard(state: CallState, outcome: Ended): outcome is Extract<Ende
   const { runtime, registered, startedMonotonicMs } = state;
   const replyMs = registered?.tool.timeouts.replyMs ?? runtime.limits.replyDeadlineMs;
   return (
-    state.approval !== undefined || (state.isRecovered && state.attempts > 0) || runtime.clock.monotonic() - startedMonotonicMs >= replyMs
+    state.waitingSinceMs !== undefined ||
+    (state.isRecovered && state.attempts > 0) ||
+    runtime.clock.monotonic() - startedMonotonicMs >= replyMs
   );
 }
 

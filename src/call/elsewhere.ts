@@ -8,7 +8,7 @@ import type { Outcome } from "../domain/outcome.ts";
 import { isShared } from "../store/shared.ts";
 import type { Row, RowKey, Store } from "../store/store.ts";
 import { rowId } from "../store/row-key.ts";
-import { pendingApproval, pendingExecution } from "./endings.ts";
+import { pendingExecution } from "./endings.ts";
 import type { KeyClaim } from "./keys.ts";
 import type { CallState } from "./stage.ts";
 
@@ -37,8 +37,7 @@ export async function joinElsewhere(
   const standing = await elsewhere.settled(keyRow, callId, waitMs);
   if (standing.kind === "running") return pendingExecution(callId, 1_000);
   if (standing.claim?.state !== "pending") return await runtime.recordedOutcome(keyRow.tenant, callId);
-  const approval = await runtime.approvalOfCall(keyRow.tenant, callId);
-  return approval === undefined ? pendingExecution(callId, 1_000) : pendingApproval(approval);
+  return (await runtime.waitingOutcome(keyRow.tenant, callId)) ?? pendingExecution(callId, 1_000);
 }
 
 /** What waiting works with. */

@@ -1,3 +1,5 @@
+import { isoTime } from "../base/clock.ts";
+import type { DecidedDelay } from "../domain/decision.ts";
 import { codes } from "../errors/codes.ts";
 import { toolCallError, type ErrorParts, type ToolCallError } from "../errors/tool-call-error.ts";
 import type { ErrorCode } from "../errors/codes.ts";
@@ -51,5 +53,15 @@ export function pendingExecution(callId: string, retryAfterMs: number): Outcome 
     waiting: { kind: "execution" },
     message: `still running as \`${callId}\`; do not call it again, its outcome can be asked for under that id`,
     retryAfterMs,
+  };
+}
+
+/** What is answered while a call is put off. */
+export function pendingDeferral({ wakeAtMs, expiresAtMs }: DecidedDelay): Outcome {
+  return {
+    kind: "pending",
+    waiting: { kind: "time", wakeAtMs, expiresAtMs },
+    message: `not done yet: a rule put it off, it is judged again by itself at ${isoTime(wakeAtMs)}; tell the user, and do not call it again`,
+    retryAfterMs: undefined,
   };
 }

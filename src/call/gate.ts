@@ -3,6 +3,7 @@ import { budgetRefusal, claimSessionBudget } from "../budget/holds.ts";
 import type { Json } from "../domain/json.ts";
 import { ToolCallError, toolCallError } from "../errors/tool-call-error.ts";
 import type { CommitResult, Operation, RowKey } from "../store/store.ts";
+import { deferralOver } from "./deferral-rows.ts";
 import { historyClaims } from "./history.ts";
 import { stop, stopWith } from "./endings.ts";
 import { meaningKey, type KeyClaim, type KeyState, type MeaningClaim } from "./keys.ts";
@@ -11,7 +12,7 @@ import { intendedEntry, prepareVault } from "./record.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
 
 /** What a claim of the gate guards, so that a refusal can be explained. */
-type Guard = "session" | "principal" | "key" | "meaning" | "approval" | "widening" | "plan" | "budget" | "history" | "none";
+type Guard = "deferral" | "session" | "principal" | "key" | "meaning" | "approval" | "widening" | "plan" | "budget" | "history" | "none";
 
 /** Operations of one gate, each with what it guards. */
 export interface Claims {
@@ -48,6 +49,9 @@ export function gateClaims(state: CallState): Claims {
   state.heldMicrosUsd = state.parent === undefined ? tool.costMicrosUsd : 0;
   claimIdentity(state, claims);
   if (tool.tier !== "read" || state.key?.isAddressable === true) claimKey(state, claims);
+  // A read that waited held a key that nobody can ask for; it is not needed any more.
+  else if (state.keyRow !== undefined) push(claims, "key", { op: "delete", key: state.keyRow, expect: state.keyRow.version });
+  if (state.deferral !== undefined) for (const operation of deferralOver(state.deferral)) push(claims, "deferral", operation);
   if (state.approval !== undefined) claimApproval(state, claims);
   if (state.widening !== undefined) push(claims, "widening", { op: "expect", ...state.widening });
   if (state.step !== undefined) for (const operation of stepClaims(state.step)) push(claims, "plan", operation);
@@ -109,7 +113,7 @@ function claimIdentity(state: CallState, claims: Claims): void {
 export function keyClaim(
   state: CallState,
   keyState: KeyState,
-  extra: { readonly approvalId?: string; readonly deadlineMs: number },
+  extra: { readonly approvalId?: string | undefined; readonly deadlineMs: number },
 ): KeyClaim {
   const { registered, key, session } = state;
   const { tool } = registered as NonNullable<typeof registered>;
@@ -208,6 +212,7 @@ export function explainRefusal(state: CallState, { operations, guards }: Claims,
       return { kind: "again", from: "identify" };
     case "key":
     case "meaning":
+    case "deferral":
       return { kind: "again", from: "replay" };
     case "approval":
       return stop("APPROVAL_INVALID", "the approval was used or withdrawn meanwhile", {

@@ -32,7 +32,9 @@ export function stageNote(state: CallState, stage: StageName): string | undefine
         : undefined;
     case "approve":
       return state.approval === undefined
-        ? undefined
+        ? state.deferral === undefined
+          ? undefined
+          : "the time has come for which rules had put it off; judged again"
         : `approved by ${state.approval.approval.answers.map((answer) => answer.by).join(", ")}; judged again`;
     case "admit":
       if (state.cached !== undefined) return `answered from the cache: the result of ${state.cached.callId}`;

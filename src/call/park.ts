@@ -6,6 +6,7 @@ import type { Json } from "../domain/json.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { approvalClosed, callParked } from "../ledger/entries.ts";
 import type { CommitResult, EntryDraft, Operation } from "../store/store.ts";
+import { deferralOver } from "./deferral-rows.ts";
 import { pendingApproval, stop, stopWith } from "./endings.ts";
 import { keyClaim, meaningClaim, meaningRowKey } from "./gate.ts";
 import { parkedKind, type ParkedCall } from "./parked.ts";
@@ -92,14 +93,28 @@ function tracedOrigins({ traced, session, runtime }: CallState): Pick<Approval, 
 }
 
 function parkOperations(state: CallState, approval: Approval, sealed: Uint8Array): Operation[] {
-  const { session, key, runtime } = state;
-  const { tenant, user } = session.principal;
+  const { tenant, user } = state.session.principal;
   const dueMs = approval.expiresAtMs;
+  return [
+    { op: "add", key: pendingCounter(tenant, user), delta: 1, max: state.runtime.limits.approvalsPendingMax },
+    ...parkedClaims(state, { approvalId: approval.id, dueMs, sealed }),
+    { op: "put", key: approvalKey(tenant, approval.id), body: approval as unknown as Json, expect: "absent", dueMs },
+  ];
+}
+
+/** What a call holds while it waits, for a person or a time: its session, key and meaning, and what it is woken from. */
+export function parkedClaims(
+  state: CallState,
+  { approvalId, dueMs, sealed }: { readonly approvalId: string | undefined; readonly dueMs: number; readonly sealed: Uint8Array },
+): Operation[] {
+  const { session, key, runtime } = state;
+  const { tenant } = session.principal;
   const { arguments: _arguments, raw: _raw, ...call } = state.call;
   const { said: _said, reasoning: _reasoning, ...turn } = state.turn;
   const keyRow = (key as NonNullable<typeof key>).row.key;
   const parked: ParkedCall = {
-    approvalId: approval.id,
+    approvalId,
+    sinceMs: state.waitingSinceMs ?? state.startedAtMs,
     sessionId: session.id,
     call,
     turn,
@@ -108,12 +123,11 @@ function parkOperations(state: CallState, approval: Approval, sealed: Uint8Array
   };
   const meaning = meaningRowKey(state);
   return [
-    { op: "add", key: pendingCounter(tenant, user), delta: 1, max: runtime.limits.approvalsPendingMax },
     { op: "expect", key: session.rowKey, version: session.rowVersion },
     {
       op: "put",
       key: (key as NonNullable<typeof key>).row,
-      body: keyClaim(state, "pending", { approvalId: approval.id, deadlineMs: dueMs }) as unknown as Json,
+      body: keyClaim(state, "pending", { approvalId, deadlineMs: dueMs }) as unknown as Json,
       expect: state.keyRow?.version ?? "absent",
       dueMs,
     },
@@ -128,13 +142,13 @@ function parkOperations(state: CallState, approval: Approval, sealed: Uint8Array
             dueMs: dueMs + runtime.limits.duplicateWindowMs,
           } as const,
         ]),
-    { op: "put", key: approvalKey(tenant, approval.id), body: approval as unknown as Json, expect: "absent", dueMs },
     { op: "put", key: { space: "parked", tenant, key: state.callId }, body: parked as unknown as Json },
   ];
 }
 
-/** An approval that no longer fits is void from the moment another is asked for. */
+/** An approval that no longer fits is void from the moment another is asked for; a call that was put off and now asks is put off no more. */
 function voidEarlier(state: CallState): { readonly operations: readonly Operation[]; readonly entries: readonly EntryDraft[] } {
+  if (state.deferral !== undefined) return { operations: deferralOver(state.deferral), entries: [] };
   if (state.approval === undefined) return { operations: [], entries: [] };
   const { approval, version } = state.approval;
   const place = { tenant: approval.tenant, callId: approval.callId, sessionId: approval.sessionId, atMs: state.runtime.clock.now() };

@@ -3,7 +3,10 @@ import type { ToolCall } from "../domain/tool-call.ts";
 
 /** What a parked call is woken from: everything but the private values, which lie sealed in the `call-parked` entry and here. */
 export interface ParkedCall {
-  readonly approvalId: string;
+  /** Undefined for a call that waits for a time. */
+  readonly approvalId: string | undefined;
+  /** When it first waited, for whatever reason. Absent: an earlier program parked it. */
+  readonly sinceMs?: number;
   readonly sessionId: string;
   readonly call: Omit<ToolCall, "raw" | "arguments">;
   readonly turn: Omit<TurnFacts, "said" | "reasoning">;
@@ -13,5 +16,8 @@ export interface ParkedCall {
   readonly sealed: string;
 }
 
-/** Kind under which a parked call's private values are sealed. */
+/** Kind under which the private values are sealed of a call that waits for a person. */
 export const parkedKind = "call-parked";
+
+/** The same of a call that waits for a time. */
+export const deferredKind = "call-deferred";

@@ -1,10 +1,12 @@
 import { assert } from "../base/assert.ts";
+import type { Decision } from "../domain/decision.ts";
 import type { Answer, Outcome } from "../domain/outcome.ts";
 import { internalError, toolCallError } from "../errors/tool-call-error.ts";
 import { admit, releasePermit } from "./admit.ts";
 import { approve } from "./approve.ts";
 import { authorize } from "./authorize.ts";
 import { decode } from "./decode.ts";
+import { defer } from "./defer.ts";
 import { deduplicate } from "./deduplicate.ts";
 import { outcomeOf } from "./endings.ts";
 import { execute } from "./execute.ts";
@@ -110,7 +112,7 @@ function follow(state: CallState, stage: Stage, verdict: Verdict): number | Prom
       return stageIndex[stage.name] + 1;
     case "suspend":
       if (state.set !== undefined) return end(state, stage, state.set.cannotWait(state));
-      return park(state, verdict.decision).then((parked) => follow(state, stage, parked));
+      return wait(state, verdict.decision).then((parked) => follow(state, stage, parked));
     case "again":
       return state.againCount < againMax ? startAgain(state, stage, verdict.from) : end(state, stage, keepsChanging());
     case "stop":
@@ -128,6 +130,11 @@ function isPastLooking(state: CallState, stage: Stage): boolean {
 async function lookFirst(state: CallState, stage: Stage, verdict: Verdict): Promise<number> {
   const looked = await lookAfterAll(state);
   return looked.kind === "proceed" ? follow(state, stage, verdict) : follow(state, replayStage, looked);
+}
+
+/** For a time, where a rule puts the call off; otherwise for a person. */
+function wait(state: CallState, decision: Decision): Promise<Verdict> {
+  return decision.effect === "defer" ? defer(state, decision) : park(state, decision);
 }
 
 function end(state: CallState, stage: Stage, outcome: Outcome): number | Promise<number> {

@@ -4,6 +4,7 @@ import type { Outcome } from "../domain/outcome.ts";
 import { callDenied, callIntended, callSettled, type CallFacts } from "../ledger/entries.ts";
 import type { PrivateTexts, SealedValues } from "../ledger/vault.ts";
 import type { EntryDraft, Operation } from "../store/store.ts";
+import { deferralOver } from "./deferral-rows.ts";
 import { outcomeOf, pendingExecution } from "./endings.ts";
 import { releaseOperations } from "./release.ts";
 import { privateOutcome, type Ended } from "./outcome-record.ts";
@@ -35,6 +36,7 @@ export function callFacts(state: CallState, values: SealedValues | undefined): C
     digests: texts,
     key: state.key?.text,
     repairs: state.repairs.length === 0 ? undefined : state.repairs.map((repair) => `${repair.path} ${repair.kind}`),
+    waitedSinceMs: state.waitingSinceMs,
     values,
   };
 }
@@ -104,7 +106,9 @@ export async function recordEnding(state: CallState, stage: StageName, outcome: 
   const { error } = outcome;
   if (error.code === "RATE_LIMITED" || error.code === "OVERLOADED" || error.code === "LEDGER_UNAVAILABLE") return outcome;
   // An approved call that its tool does not take now keeps its approval, and is taken up again while that lasts.
-  if (stage === "admit" && state.approval !== undefined) return outcome;
+  if (stage === "admit" && (state.approval !== undefined || state.deferral !== undefined)) return outcome;
+  // So does one that was put off where nobody could decide just now.
+  if (error.code === "DECISION_UNAVAILABLE" && state.deferral !== undefined) return outcome;
   try {
     await prepareVault(state);
     const texts: PrivateTexts = { ...askedTexts(state), ...privateOutcome(outcome, undefined) };
@@ -131,6 +135,8 @@ export async function recordEnding(state: CallState, stage: StageName, outcome: 
 
 /** A call that woke and was refused gives back what it held; its answer stays for whoever asks again. */
 async function releaseWoken(state: CallState): Promise<readonly Operation[]> {
+  if (state.deferral !== undefined)
+    return [...deferralOver(state.deferral), ...(await releaseOperations(state.runtime, state.deferral.deferral, "rejected"))];
   if (state.approval === undefined) return [];
   const { approval, version } = state.approval;
   const body = { ...approval, state: "void" } as unknown as Json;

@@ -9,9 +9,13 @@ import type { Runtime } from "./runtime.ts";
  * Resolves what a parked call had claimed. With a state, key and meaning keep the answer for whoever asks again; without, they are free, so that
  * the same call may be made anew.
  */
-export async function releaseOperations(runtime: Runtime, approval: Approval, keyState: KeyState | undefined): Promise<Operation[]> {
-  const { tenant, callId } = approval;
-  const meaning = { space: "meaning", tenant, key: `${approval.sessionId}/${approval.tool}/${approval.effectiveDigest}` };
+export async function releaseOperations(
+  runtime: Runtime,
+  waiting: Pick<Approval, "tenant" | "callId" | "sessionId" | "tool" | "effectiveDigest">,
+  keyState: KeyState | undefined,
+): Promise<Operation[]> {
+  const { tenant, callId } = waiting;
+  const meaning = { space: "meaning", tenant, key: `${waiting.sessionId}/${waiting.tool}/${waiting.effectiveDigest}` };
   const parkedKey = { space: "parked", tenant, key: callId };
   const [meaningRow, parkedRow] = await runtime.store.read([meaning, parkedKey]);
   const claim = meaningRow?.body as unknown as MeaningClaim | undefined;

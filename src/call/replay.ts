@@ -1,5 +1,5 @@
 import type { Outcome } from "../domain/outcome.ts";
-import { pendingApproval, pendingExecution, stop } from "./endings.ts";
+import { pendingExecution, stop } from "./endings.ts";
 import { isShared } from "../store/shared.ts";
 import type { RowKey } from "../store/store.ts";
 import { deriveKey, meaningKey, type CallKey, type KeyClaim } from "./keys.ts";
@@ -26,7 +26,7 @@ export function replay(state: CallState): Verdict | Promise<Verdict> {
   });
   const isGuarded = tool.tier !== "read" && !tool.isRepeatable;
   // A parked call that wakes finds its own claim, also under a key that nobody else could ask for.
-  const wantsKeyRow = state.key.isAddressable || state.approval !== undefined;
+  const wantsKeyRow = state.key.isAddressable || state.waitingSinceMs !== undefined;
   const wants = [
     ...(wantsKeyRow ? [state.key.row] : []),
     ...(isGuarded ? [meaningKey(tenant, session.id, tool.name, state.effectiveDigest)] : []),
@@ -45,9 +45,9 @@ export function replay(state: CallState): Verdict | Promise<Verdict> {
  * Where looking is a round trip, a call whose key nobody chose for asking again is taken for a new one until the gate, which claims key and meaning as absent
  * and so finds out. Whatever else such a call would be told is said only after having looked: see `lookAfterAll`.
  */
-function mayAssumeNew({ runtime, call, approval, againCount }: CallState, wants: readonly RowKey[]): boolean {
+function mayAssumeNew({ runtime, call, waitingSinceMs, againCount }: CallState, wants: readonly RowKey[]): boolean {
   const { store } = runtime;
-  if (store.recalls === undefined || call.key !== undefined || approval !== undefined || againCount > 0) return false;
+  if (store.recalls === undefined || call.key !== undefined || waitingSinceMs !== undefined || againCount > 0) return false;
   return !wants.some((key) => store.recalls?.(key) === true);
 }
 
@@ -77,7 +77,7 @@ async function lookUp(
   const claim = state.keyRow?.body as unknown as KeyClaim | undefined;
   if (claim === undefined || claim.state === "free") return proceed;
   // A call that wakes finds its own claim waiting; where it no longer waits, another process woke the call as well and was first.
-  if (claim.callId === state.callId && (claim.state === "pending" || state.approval === undefined)) return proceed;
+  if (claim.callId === state.callId && (claim.state === "pending" || state.waitingSinceMs === undefined)) return proceed;
   if (claim.requestDigest !== state.requestDigest)
     return stop("KEY_REUSED", "this idempotency key was used with other arguments; use a new key for a new call", { callId: claim.callId });
   const outcome = await standing(state, claim, key.row.key);
@@ -98,8 +98,7 @@ export async function standing(state: CallState, claim: Pick<KeyClaim, "callId" 
       return await runtime.joinElsewhere(state, claim.callId, { space: "key", tenant, key: keyRow });
     }
     case "pending": {
-      const approval = await runtime.approvalOfCall(tenant, claim.callId);
-      return approval === undefined ? pendingExecution(claim.callId, 1_000) : pendingApproval(approval);
+      return (await runtime.waitingOutcome(tenant, claim.callId)) ?? pendingExecution(claim.callId, 1_000);
     }
     case "unknown":
       return await runtime.reconcile(tenant, keyRow);

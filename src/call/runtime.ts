@@ -115,7 +115,8 @@ export interface Runtime {
   withinReplyDeadline(running: Promise<Answer>, asker: CallState): Promise<Outcome>;
   /** Waits for a call that another process carries out, no longer than the reply deadline of the one who asks, and says where it stands then. */
   joinElsewhere(asker: CallState, callId: string, keyRow: RowKey): Promise<Outcome>;
-  approvalOfCall(tenant: string, callId: string): Promise<Approval | undefined>;
+  /** What a call waits for, a person or a time; undefined where it does not wait. */
+  waitingOutcome(tenant: string, callId: string): Promise<Outcome | undefined>;
   /** The settled outcome of a call, from the ledger, marked as a replay. */
   recordedOutcome(tenant: string, callId: string): Promise<Outcome>;
   /** Finds out what became of a call whose reply was lost, by the means its tool declares. */

@@ -56,7 +56,7 @@ export function sessionRecord(entries: readonly Entry[], toolOf: (nameAndVersion
 
 function standingOf(kind: string, body: SettledBody): keyof SessionCallCounts | undefined {
   if (kind === "call-intended") return "running";
-  if (kind === "call-parked") return "waiting";
+  if (kind === "call-parked" || kind === "call-deferred") return "waiting";
   if (kind === "call-denied") return "denied";
   return kind === "call-settled" ? body.outcome : undefined;
 }

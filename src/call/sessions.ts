@@ -5,7 +5,7 @@ import type { Json } from "../domain/json.ts";
 import type { Credential, Principal, Session } from "../domain/principal.ts";
 import type { Tool } from "../domain/tool.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
-import { rolesRevoked, sessionOpened, sessionStopped } from "../ledger/entries.ts";
+import { rolesRevoked, sessionOpened, sessionStopped } from "../ledger/session-entries.ts";
 import { sessionCounters, type SessionCounters } from "../budget/holds.ts";
 import { keptKey } from "../store/row-key.ts";
 import { isShared } from "../store/shared.ts";

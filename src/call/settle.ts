@@ -199,7 +199,7 @@ function settleOperations(state: CallState, outcome: Ended): readonly Operation[
   );
   if (state.step !== undefined && effect === "none" && outcome.kind !== "completed") operations.push(...stepReturned(state.step));
   // A recovered call may have been parked before its process died.
-  if (state.approval !== undefined || state.isRecovered)
+  if (state.waitingSinceMs !== undefined || state.isRecovered)
     operations.push({ op: "delete", key: { space: "parked", tenant, key: state.callId } });
   operations.push(...runtime.flow.noteReader(state));
   if (isToldOf(state, effect)) operations.push(...runtime.notices.ran(state));

@@ -117,7 +117,7 @@ export async function* simulatePolicy(parts: SimulationParts): AsyncGenerator<Si
   yield simulation.summary(isComplete);
 }
 
-const judgedKinds: ReadonlySet<string> = new Set(["call-intended", "call-denied", "call-parked", "call-settled"]);
+const judgedKinds: ReadonlySet<string> = new Set(["call-intended", "call-denied", "call-parked", "call-deferred", "call-settled"]);
 
 function pause(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
@@ -328,7 +328,8 @@ function wasOf({ decision, stage, code, reason }: CallBody): Judgement | undefin
   return isUnseen || isBroken ? { effect: "deny", approvers: [], rules: [isUnseen ? "grant" : "error"] } : undefined;
 }
 
-async function isWoken({ entry }: TrailItem, { approvalId }: CallBody, store: Pick<Store, "entries">): Promise<boolean> {
+async function isWoken({ entry }: TrailItem, { approvalId, waitedSinceMs }: CallBody, store: Pick<Store, "entries">): Promise<boolean> {
+  if (waitedSinceMs !== undefined) return true;
   if (entry.kind === "call-intended") return approvalId !== undefined;
   if (entry.kind !== "call-denied" || entry.callId === undefined) return false;
   return (await store.entries({ tenant: entry.tenant, callId: entry.callId, kind: "call-parked", limit: 1 })).length > 0;

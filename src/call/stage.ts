@@ -1,5 +1,6 @@
 import type { Approval } from "../domain/approval.ts";
 import type { Decision } from "../domain/decision.ts";
+import type { Deferral } from "../domain/deferral.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Outcome, ShapedResult } from "../domain/outcome.ts";
 import type { TurnFacts } from "../domain/principal.ts";
@@ -78,6 +79,10 @@ export interface CallState {
   readonly approval: { readonly approval: Approval; readonly version: number } | undefined;
   /** The calls that it runs together with or not at all; undefined for a call that stands alone. */
   readonly set: CallSet | undefined;
+  /** What put the call off that wakes now. */
+  readonly deferral: { readonly deferral: Deferral; readonly version: number } | undefined;
+  /** When a call that wakes first waited. */
+  readonly waitingSinceMs: number | undefined;
 
   // Filled on the way.
   /** The yes for the whole session that the call relies on instead of an approval of its own. */

@@ -25,6 +25,8 @@ export interface StateParts {
   readonly onProgress?: ((message: string) => void) | undefined;
   readonly parent?: CallState["parent"];
   readonly approval?: CallState["approval"];
+  readonly deferral?: CallState["deferral"];
+  readonly waitingSinceMs?: number | undefined;
   readonly set?: CallState["set"];
 }
 
@@ -50,6 +52,8 @@ class TravellingCall implements CallState {
   readonly onProgress: CallState["onProgress"];
   readonly parent: CallState["parent"];
   readonly approval: CallState["approval"];
+  readonly deferral: CallState["deferral"];
+  readonly waitingSinceMs: number | undefined;
   readonly set: CallState["set"];
   widening: CallState["widening"] = undefined;
   registered: CallState["registered"] = undefined;
@@ -89,7 +93,8 @@ class TravellingCall implements CallState {
   handle: CallState["handle"] = undefined;
   outcome: CallState["outcome"] = undefined;
 
-  constructor({ runtime, session, turn, call, callId, signal, onProgress, parent, approval, set }: StateParts) {
+  constructor(parts: StateParts) {
+    const { runtime, session, turn, call, callId, signal, onProgress, parent, approval, deferral, waitingSinceMs, set } = parts;
     this.runtime = runtime;
     this.session = session;
     this.turn = turn;
@@ -101,6 +106,8 @@ class TravellingCall implements CallState {
     this.onProgress = onProgress;
     this.parent = parent;
     this.approval = approval;
+    this.deferral = deferral;
+    this.waitingSinceMs = waitingSinceMs;
     this.set = set;
   }
 

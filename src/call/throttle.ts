@@ -3,7 +3,7 @@ import { proceed, type CallState, type Verdict } from "./stage.ts";
 
 /** How fast one principal may ask at all, before anything is looked up. Calls that the runtime itself makes are bounded by their parent. */
 export function throttle(state: CallState): Verdict {
-  if (state.parent !== undefined || state.approval !== undefined) return proceed;
+  if (state.parent !== undefined || state.approval !== undefined || state.deferral !== undefined) return proceed;
   const { runtime, session, startedMonotonicMs } = state;
   const waitMs = runtime.throttle.take(session.throttleKey, startedMonotonicMs);
   if (waitMs === 0) return proceed;

@@ -71,6 +71,8 @@ interface Traced {
 }
 
 function decided(decision: Decision, tool: Tool, { traced, mode, isAttested, step }: Traced): Decision {
+  // What the trace says besides a denial is heard when the call wakes.
+  if (decision.effect === "defer" && (traced.effect !== "deny" || mode === "observe")) return decision;
   if (traced.effect === "allow")
     return mode === "observe" ? decision : passed(decision, traced.isWhollyFromUser && isAttested && isDeclared(tool, step));
   if (mode === "observe") {

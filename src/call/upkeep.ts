@@ -1,6 +1,7 @@
 import type { Timer } from "../base/clock.ts";
 import type { ApprovalDesk } from "./approval-desk.ts";
 import type { RecoveryReport } from "./box.ts";
+import type { DeferralDesk } from "./deferral-desk.ts";
 import { historySpaces } from "./history.ts";
 import { boundLetters } from "./letter-upkeep.ts";
 import { readerSpace } from "./readers.ts";
@@ -20,7 +21,11 @@ const purgeRowsMax = 1_000;
 const transientSpaces = ["meaning", "handle", "pulse", "widening", "probe", "dead-letter", readerSpace, ...historySpaces] as const;
 
 /** Starts the upkeep of a box. A sweep that fails is reported, and the next one tries again. */
-export function startUpkeep(runtime: Runtime, desk: ApprovalDesk, recovery: Recovery): Upkeep {
+export function startUpkeep(
+  runtime: Runtime,
+  { desk, deferrals }: { readonly desk: ApprovalDesk; readonly deferrals: DeferralDesk },
+  recovery: Recovery,
+): Upkeep {
   let timer: Timer | undefined;
   let isStopped = false;
 
@@ -28,11 +33,13 @@ export function startUpkeep(runtime: Runtime, desk: ApprovalDesk, recovery: Reco
     const nowMs = runtime.clock.now();
     const calls = await recovery.sweep({ nowMs, isStart });
     const approvals = await desk.sweep(nowMs);
+    const putOff = await deferrals.sweep(nowMs);
     await boundLetters(runtime);
     // Beside the sweep: who hears of it late must not keep calls from being recovered.
     void runtime.notices.sweep(nowMs).catch((cause: unknown) => runtime.reportFault("notices", cause));
     for (const space of transientSpaces) await runtime.store.purge({ space, untilMs: nowMs, limit: purgeRowsMax });
-    return { resumed: calls.resumed + approvals.resumed, reconciled: calls.reconciled, unknown: calls.unknown, expired: approvals.expired };
+    const resumed = calls.resumed + approvals.resumed + putOff.resumed;
+    return { resumed, reconciled: calls.reconciled, unknown: calls.unknown, expired: approvals.expired + putOff.expired };
   }
 
   function later(): void {

@@ -55,6 +55,8 @@ function noteOf(kind: string, body: JsonObject): string {
   switch (kind) {
     case "call-parked":
       return `waits for the approval ${said("approvalId")}`;
+    case "call-deferred":
+      return "put off by a rule";
     case "call-intended":
       return said("approvalId") === "" ? "passed the gate" : `passed the gate under the approval ${said("approvalId")}`;
     case "call-denied":

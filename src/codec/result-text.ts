@@ -53,7 +53,7 @@ export function pendingBody(outcome: Extract<Outcome, { readonly kind: "pending"
   return {
     pending: {
       ...(waiting.kind === "person" && { approvalId: waiting.approvalId }),
-      waitingFor: waiting.kind === "person" ? waiting.gate : "execution",
+      waitingFor: waiting.kind === "person" ? waiting.gate : waiting.kind,
       message,
       ...(retryAfterMs !== undefined && { retryAfterMs }),
     },

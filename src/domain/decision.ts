@@ -22,6 +22,14 @@ export interface NarrowedArgument {
   readonly rule: string;
 }
 
+/** How long a call is put off. Wall times in milliseconds. */
+export interface DecidedDelay {
+  /** When it is judged again. */
+  readonly wakeAtMs: number;
+  /** When it is denied if it still waits then. */
+  readonly expiresAtMs: number;
+}
+
 /** What was decided about one call, recorded with it and read back by `policy explain`. */
 export interface Decision {
   readonly effect: Effective;
@@ -38,6 +46,8 @@ export interface Decision {
   readonly factDigests: Readonly<Record<string, string>>;
   /** What rules changed of the arguments before the call was decided. Left out where nothing was. */
   readonly narrowed?: readonly NarrowedArgument[];
+  /** With `defer`: how long. */
+  readonly delay?: DecidedDelay;
   /** Rules over earlier calls (`sequences`, `separation`) that the call counts for. Left out where there are none. */
   readonly history?: readonly string[];
 }

@@ -28,6 +28,8 @@ export type Waiting =
       readonly expiresAtMs: number;
       readonly summary: string;
     }
+  /** A rule put it off. Wall times in milliseconds: when it is judged again, and when it is denied if it still waits. */
+  | { readonly kind: "time"; readonly wakeAtMs: number; readonly expiresAtMs: number }
   | { readonly kind: "execution" };
 
 /** How a call ended, or where it stands. */

@@ -132,6 +132,14 @@ export const codes = {
     about: "an argument comes from untrusted text, and the user did not ask for this",
   },
   APPROVAL_REJECTED: { fault: "policy", effects: ["none"], http: 403, jsonRpc: -31012, retry: "never", about: "a person said no" },
+  DEFERRAL_EXPIRED: {
+    fault: "policy",
+    effects: ["none"],
+    http: 403,
+    jsonRpc: -31031,
+    retry: "later",
+    about: "a rule put the call off, and it waited for too long",
+  },
   APPROVAL_EXPIRED: { fault: "policy", effects: ["none"], http: 403, jsonRpc: -31013, retry: "later", about: "nobody answered in time" },
   APPROVAL_INVALID: {
     fault: "caller",

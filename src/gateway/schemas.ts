@@ -59,7 +59,10 @@ const outcome = open(
     isReplay: flag,
     isFallback: flag,
     error: errorBody,
-    waiting: open({ kind: { enum: ["person", "execution"] }, approvalId: text, gate: text, expiresAtMs: time, summary: text }, ["kind"]),
+    waiting: open(
+      { kind: { enum: ["person", "time", "execution"] }, approvalId: text, gate: text, wakeAtMs: time, expiresAtMs: time, summary: text },
+      ["kind"],
+    ),
     message: text,
     retryAfterMs: { type: "integer" },
   },

@@ -138,7 +138,7 @@ export async function auditView(store: Pick<Store, "entries">, vault: Vault, que
   };
 }
 
-const askingKinds = new Set(["call-intended", "call-denied", "call-parked"]);
+const askingKinds = new Set(["call-intended", "call-denied", "call-parked", "call-deferred"]);
 
 interface CallState {
   readonly state: string;
@@ -151,6 +151,7 @@ function callStates(items: readonly TrailItem[]): ReadonlyMap<string, CallState>
     const { kind, atMs } = item.entry;
     if (kind === "call-intended") states.set(callIdOf(item), { state: "open", endedAtMs: undefined });
     else if (kind === "call-parked") states.set(callIdOf(item), { state: "parked", endedAtMs: undefined });
+    else if (kind === "call-deferred") states.set(callIdOf(item), { state: "deferred", endedAtMs: undefined });
     else if (kind === "call-denied") states.set(callIdOf(item), { state: "denied", endedAtMs: atMs });
     else if (kind === "call-settled") states.set(callIdOf(item), { state: (item.body as unknown as SettledBody).outcome, endedAtMs: atMs });
   }

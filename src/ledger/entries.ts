@@ -81,11 +81,13 @@ export interface CallFacts {
   readonly repairs?: readonly string[] | undefined;
   /** Labels of what the arguments contain. */
   readonly labels?: readonly Label[] | undefined;
+  /** Of a call that waited for a person or a time: since when. */
+  readonly waitedSinceMs?: number | undefined;
   /** Sealed `arguments`, and `reasoning` and `said` where supplied. */
   readonly values?: SealedValues | undefined;
 }
 
-/** Body of `call-intended`, `call-denied` and `call-parked`. */
+/** Body of `call-intended`, `call-denied`, `call-parked` and `call-deferred`. */
 export interface CallBody {
   readonly approvalId?: string | undefined;
   readonly code?: ErrorCode | undefined;
@@ -117,6 +119,8 @@ export interface CallBody {
   readonly user: string;
   readonly values?: ValuesBody | undefined;
   readonly version?: string | undefined;
+  readonly waitedSinceMs?: number | undefined;
+  readonly wakeAtMs?: number | undefined;
 }
 
 /** The intent of a call, written before anything leaves. `approvalId`: the approval it runs under. */
@@ -143,7 +147,13 @@ export function callParked(
   return new CallDraft<CallFacts & CallExtras>("call-parked", facts, callBody);
 }
 
+/** A call that rules put off, the reasons of its decision, and until when. Again where other rules do so later. */
+export function callDeferred(facts: CallFacts & { readonly wakeAtMs: number; readonly expiresAtMs: number }): EntryDraft {
+  return new CallDraft<CallFacts & CallExtras>("call-deferred", facts, callBody);
+}
+
 interface CallExtras {
+  readonly wakeAtMs?: number;
   readonly approvalId?: string | undefined;
   readonly code?: ErrorCode;
   readonly expiresAtMs?: number;
@@ -185,6 +195,8 @@ function callBody(facts: CallFacts & CallExtras): CallBody {
     user: facts.user,
     values: valuesBody(values),
     version: facts.version,
+    waitedSinceMs: facts.waitedSinceMs,
+    wakeAtMs: facts.wakeAtMs,
   };
 }
 
@@ -309,28 +321,6 @@ export function approvalClosed(facts: {
   return callEntry("approval-closed", facts.place, { approvalId: facts.approvalId, reason: facts.reason, state: facts.state }, undefined);
 }
 
-/** A conversation was opened: for whom, through which credential, and whether that is believed about the user's words. */
-export function sessionOpened(facts: {
-  readonly place: EntryPlace & { readonly sessionId: string };
-  readonly user: string;
-  readonly roles: readonly string[];
-  readonly credentialId: string;
-  readonly conversationId?: string | undefined;
-  readonly wordsAttested: boolean;
-}): EntryDraft {
-  const { conversationId, credentialId, roles, user, wordsAttested } = facts;
-  return entry("session-opened", facts.place, { conversationId, credentialId, roles, user, wordsAttested });
-}
-
-/** A session was stopped; every later call of it is refused. */
-export function sessionStopped(facts: {
-  readonly place: EntryPlace & { readonly sessionId: string };
-  readonly reason: string;
-  readonly by: string;
-}): EntryDraft {
-  return entry("session-stopped", facts.place, { by: facts.by, reason: facts.reason });
-}
-
 /** A policy was put in force. Tenant `""` is the installation's own. */
 export function policyActivated(facts: {
   readonly place: EntryPlace;
@@ -339,16 +329,6 @@ export function policyActivated(facts: {
   readonly by: string;
 }): EntryDraft {
   return entry("policy-activated", facts.place, { by: facts.by, previous: facts.previous, version: facts.version });
-}
-
-/** Roles were taken from a user. */
-export function rolesRevoked(facts: {
-  readonly place: EntryPlace;
-  readonly user: string;
-  readonly roles: readonly string[];
-  readonly by: string;
-}): EntryDraft {
-  return entry("roles-revoked", facts.place, { by: facts.by, roles: facts.roles, user: facts.user });
 }
 
 /** A tool was registered, or registered with another definition (`previous` is the fingerprint it had). */

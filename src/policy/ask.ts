@@ -16,7 +16,7 @@ export type MatchedAsk = Pick<Rule, "approvers" | "quorum" | "confirm">;
  * | irreversible | approval by another person, or confirmation where a rule says `confirm: self` | the same |
  * | privileged | approval by another person who has just authenticated, whatever the rules say | the same |
  */
-export function askFor(tool: Tool, heard: Heard, reasons: Reason[]): Decision["ask"] {
+export function askFor(tool: Tool, heard: Pick<Heard, "asks" | "isTierWaived">, reasons: Reason[]): Decision["ask"] {
   const tierGate = gateOfTier(tool, heard.isTierWaived);
   reasons.push(tierReason(tool.tier, tierGate, heard.isTierWaived));
   if (tierGate === undefined && heard.asks.length === 0) return undefined;

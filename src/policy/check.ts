@@ -47,7 +47,11 @@ function checkRoles(policy: PolicyDocument, tools: readonly Tool[], report: Repo
 
 function checkFacts(policy: PolicyDocument, tools: readonly Tool[], limits: Limits, report: Report): void {
   const used = new Set([
-    ...policy.rules.flatMap((rule) => [...(expressionOf(rule, policy, limits)?.factNames ?? []), ...changeFactNames(rule, policy, limits)]),
+    ...policy.rules.flatMap((rule) => [
+      ...(expressionOf(rule, policy, limits)?.factNames ?? []),
+      ...(untilOf(rule, policy, limits)?.factNames ?? []),
+      ...changeFactNames(rule, policy, limits),
+    ]),
     ...historyFactNames(policy, limits),
   ]);
   for (const [name, fact] of Object.entries(policy.facts)) {
@@ -87,9 +91,15 @@ function checkRule(rule: Rule, { policy, tools, limits }: Surroundings, report: 
   if (concerned.length === 0) return;
   checkEffect(rule, concerned, report);
   checkChange(rule, concerned, { policy, limits }, report.at("change"));
+  checkExpression(untilOf(rule, policy, limits), concerned, report.at("until"));
   const expression = expressionOf(rule, policy, limits);
   if (expression === undefined) return;
   if (expression.root.exprKind.case === "constExpr") checkConstant(rule, report.at("when"));
+  checkExpression(expression, concerned, report.at("when"));
+}
+
+function checkExpression(expression: Expression | undefined, concerned: readonly Tool[], report: Report): void {
+  if (expression === undefined) return;
   const toolsByProblem = new Map<string, string[]>();
   for (const tool of concerned) {
     for (const problem of expressionProblems(expression.root, tool.inputSchema)) {
@@ -98,12 +108,19 @@ function checkRule(rule: Rule, { policy, tools, limits }: Surroundings, report: 
       else names.push(tool.name);
     }
   }
-  for (const [problem, names] of toolsByProblem) report.at("when").add(`${problem} (in ${named(names)})`);
+  for (const [problem, names] of toolsByProblem) report.add(`${problem} (in ${named(names)})`);
 }
 
 function expressionOf(rule: Rule, policy: PolicyDocument, limits: Limits): Expression | undefined {
-  if (rule.when === undefined) return undefined;
-  const parsed = parseExpression(rule.when, { variables: conditionVariables, factNames: Object.keys(policy.facts) }, limits);
+  return rule.when === undefined ? undefined : parsedIn(rule.when, policy, limits);
+}
+
+function untilOf({ defer }: Rule, policy: PolicyDocument, limits: Limits): Expression | undefined {
+  return defer?.wait.kind === "until" ? parsedIn(defer.wait.until, policy, limits) : undefined;
+}
+
+function parsedIn(source: string, policy: PolicyDocument, limits: Limits): Expression | undefined {
+  const parsed = parseExpression(source, { variables: conditionVariables, factNames: Object.keys(policy.facts) }, limits);
   return "problem" in parsed ? undefined : parsed;
 }
 

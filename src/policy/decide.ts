@@ -1,10 +1,11 @@
 import { canonicalJson } from "../base/canonical-json.ts";
 import type { Limits } from "../base/limits.ts";
 import { sha256Hex } from "../base/hash.ts";
-import type { Decision, Reason } from "../domain/decision.ts";
+import type { DecidedDelay, Decision, Reason } from "../domain/decision.ts";
 import type { Json } from "../domain/json.ts";
 import type { Tool } from "../domain/tool.ts";
 import { askFor, askForChange, type MatchedAsk } from "./ask.ts";
+import { delayOf, together } from "./delay.ts";
 import type { PolicyDocument } from "./document.ts";
 import { forbiddenPlace } from "./domains.ts";
 import type { DecisionInput } from "./engine.ts";
@@ -49,6 +50,11 @@ export function decideCall(deciding: Deciding, input: Input): Decision {
   const factDigests = plan.facts.length === 0 ? noDigests : digests(input.facts);
   const asked = askForChange(tool, changes, askFor(tool, heard, reasons), reasons);
   if (reasons.some(isDenial)) return denied(reasons, version, factDigests);
+  const delay = together(heard.delays);
+  if (delay !== undefined) {
+    const effect = { effect: "defer", ask: undefined, notify: false, delay } as const;
+    return { ...effect, reasons, policyVersion: version, factDigests, ...(changes !== undefined && { narrowed: changes }) };
+  }
   const decision: Decision = {
     effect: asked !== undefined ? "ask" : changes === undefined ? "allow" : "modify",
     reasons,
@@ -80,14 +86,18 @@ function hearNarrowed(deciding: Deciding, input: Input, narrowing: Narrowing, re
   }
   const before: Reason[] = [];
   const asMade = hearRules(plan, scopeOf(plan, input, input.facts), before);
-  const stricter = before.filter(({ effect }) => effect === "deny" || effect === "ask");
+  const stricter = before.filter(({ effect }) => effect === "deny" || effect === "defer" || effect === "ask");
   const after: Reason[] = [];
   const changed = { ...input, args: narrowing.args };
   const asRun = hearRules(plan, scopeOf(plan, changed, input.facts), after);
   const rules = new Set(narrowing.changes.map(({ rule }) => rule));
   const narrowed = plan.narrowing.flatMap(({ rule, reason }) => (rules.has(rule.id) ? [reason] : []));
   reasons.push(...new Set([...stricter, ...narrowed, ...after]));
-  return { asks: [...new Set([...asMade.asks, ...asRun.asks])], isTierWaived: asRun.isTierWaived };
+  return {
+    asks: [...new Set([...asMade.asks, ...asRun.asks])],
+    isTierWaived: asRun.isTierWaived,
+    delays: [...asMade.delays, ...asRun.delays],
+  };
 }
 
 const noDigests: Readonly<Record<string, string>> = Object.freeze({});
@@ -139,27 +149,46 @@ export function standingDenials({ plan }: Pick<Deciding, "plan">, grant: Grant, 
 export interface Heard {
   readonly asks: readonly MatchedAsk[];
   readonly isTierWaived: boolean;
+  readonly delays: readonly DecidedDelay[];
 }
 
 const silence: readonly MatchedAsk[] = [];
+const noDelay: readonly DecidedDelay[] = [];
 
 function hearRules(plan: ToolPlan, scope: Scope, reasons: Reason[]): Heard {
   let asks: MatchedAsk[] | undefined;
   let isTierWaived = false;
-  for (const { rule, condition, reason } of plan.rules) {
+  let delays: DecidedDelay[] | undefined;
+  for (const ready of plan.rules) {
+    const { rule, condition, reason } = ready;
     const holds = condition === undefined || condition(scope);
     if (holds === false) continue;
     if (holds instanceof Failure) {
-      reasons.push({ rule: `error:${rule.id}`, effect: "deny", reason: `rule \`${rule.id}\` could not be decided: ${holds.message}` });
+      reasons.push(undecided(rule.id, holds));
       continue;
     }
     // Whether it changed anything is known to the narrowing alone.
     if (rule.effect === "modify") continue;
+    if (rule.effect === "defer") {
+      const delay = ready.delay === undefined ? undelayed : delayOf(ready.delay, scope, scope.sinceMs ?? scope.nowMs);
+      if (delay === undefined) continue;
+      if (delay instanceof Failure) {
+        reasons.push(undecided(rule.id, delay));
+        continue;
+      }
+      (delays ??= []).push(delay);
+    }
     reasons.push(reason);
     if (rule.effect === "ask") (asks ??= []).push(rule);
     else if (rule.effect === "allow") isTierWaived = true;
   }
-  return { asks: asks ?? silence, isTierWaived };
+  return { asks: asks ?? silence, isTierWaived, delays: delays ?? noDelay };
+}
+
+const undelayed = new Failure("it does not say what it waits for");
+
+function undecided(rule: string, { message }: Failure): Reason {
+  return { rule: `error:${rule}`, effect: "deny", reason: `rule \`${rule}\` could not be decided: ${message}` };
 }
 
 /** What earlier calls say against this one denies or asks like a rule that holds. */

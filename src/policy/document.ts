@@ -1,7 +1,7 @@
 import type { Json } from "../domain/json.ts";
 
 /** What a rule says when its condition holds. */
-export type RuleEffect = "allow" | "modify" | "ask" | "deny";
+export type RuleEffect = "allow" | "modify" | "ask" | "defer" | "deny";
 
 /** How a rule narrows one argument; a text for a number or a list is CEL over the variables of a condition. */
 export type RuleChange =
@@ -28,8 +28,21 @@ export interface Rule {
   readonly confirm: "self" | undefined;
   /** With `modify`: what it narrows. Absent otherwise. */
   readonly change?: readonly RuleChange[] | undefined;
+  /** With `defer`: what the call waits for, and how long at most. Absent otherwise. */
+  readonly defer?: RuleDelay | undefined;
   /** For people; never shown to the model. */
   readonly reason: string | undefined;
+}
+
+/** How a rule puts a call off. */
+export interface RuleDelay {
+  readonly wait:
+    /** CEL: a time to wait for, or a condition that is looked at every `deferralCheckMs` until it is true. */
+    | { readonly kind: "until"; readonly until: string }
+    /** Since the call was first put off or asked about. */
+    | { readonly kind: "for"; readonly forMs: number };
+  /** How long it waits at most, then it is denied. Default `deferralExpiryMs`. */
+  readonly expiresMs: number | undefined;
 }
 
 /** A read-only look-up made once per call before rules that name it are decided. */

@@ -26,6 +26,8 @@ export interface DecisionInput {
   readonly session: { readonly id: string; readonly attested: boolean };
   /** Wall time of the decision in milliseconds. */
   readonly nowMs: number;
+  /** Wall time at which the call was first put off or asked about. Default `nowMs`: it has not waited yet. */
+  readonly sinceMs?: number | undefined;
 }
 
 /** A policy ready to decide. Pure and synchronous: the same input gives the same decision. */

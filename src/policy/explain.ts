@@ -1,3 +1,4 @@
+import { isoTime } from "../base/clock.ts";
 import type { Decision, Reason } from "../domain/decision.ts";
 import { shortVersion } from "./version.ts";
 
@@ -9,6 +10,8 @@ export function explainDecision(decision: Decision): string {
   const lines = [headline(decision)];
   for (const reason of byStrength(decision.reasons)) lines.push(`  ${reason.effect.padEnd(5)} ${reason.rule}: ${oneLine(reason.reason)}`);
   for (const { argument, operator, rule } of decision.narrowed ?? []) lines.push(`  changed \`${argument}\` by ${operator} of ${rule}`);
+  const { delay } = decision;
+  if (delay !== undefined) lines.push(`  waits until ${isoTime(delay.wakeAtMs)}, at most until ${isoTime(delay.expiresAtMs)}`);
   const facts = Object.entries(decision.factDigests);
   if (facts.length > 0) lines.push(`  facts ${facts.map(([name, digest]) => `${name} (${digest.slice(0, 12)})`).join(", ")}`);
   if (decision.history !== undefined && decision.history.length > 0) lines.push(`  counts for ${decision.history.join(", ")}`);

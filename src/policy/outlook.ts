@@ -51,9 +51,9 @@ export function outlookOf(deciding: Deciding, input: Omit<DecisionInput, "args">
   };
 }
 
-/** What a rule that modifies makes of a call depends on its arguments, whatever its condition. */
+/** What a rule that modifies or defers makes of a call depends on its arguments and the time, whatever its condition. */
 function isCertain({ condition, rule }: ReadyRule): boolean {
-  return condition === undefined && rule.effect !== "modify";
+  return condition === undefined && rule.effect !== "modify" && rule.effect !== "defer";
 }
 
 function sequenceReason({

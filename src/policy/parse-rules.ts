@@ -3,6 +3,7 @@ import type { Rule } from "./document.ts";
 import { conditionVariables, parseExpression } from "./expression.ts";
 import { globProblem } from "./glob.ts";
 import { parseChange } from "./parse-change.ts";
+import { parseDelay } from "./parse-delay.ts";
 import { kindOf, members, nameProblem, printable, text, textList, wholeNumber } from "./parse-values.ts";
 import { nearestHint, type Report } from "./problem.ts";
 
@@ -12,8 +13,8 @@ export interface RuleSurroundings {
   readonly factNames: readonly string[];
 }
 
-const known = ["id", "on", "when", "effect", "waives", "approvers", "quorum", "confirm", "change", "reason"];
-const effects = ["allow", "modify", "ask", "deny"] as const;
+const known = ["id", "on", "when", "effect", "waives", "approvers", "quorum", "confirm", "change", "until", "for", "expires", "reason"];
+const effects = ["allow", "modify", "ask", "defer", "deny"] as const;
 const reservedPrefixes = ["tier:", "error:", "limits:", "fact:", "purpose:", "approvers:", "egress:", "point:"];
 const reservedIds = ["grant", "permission", "ownership", "duplicate", "changed"];
 const reasonCharsMax = 500;
@@ -60,6 +61,7 @@ function parseRule(raw: unknown, surroundings: RuleSurroundings, report: Report)
     confirm: parseWord(object["confirm"], "self", report.at("confirm")),
     // Absent rather than undefined, so that the versions of policies without any stay what they were.
     ...(object["change"] !== undefined && { change: parseChange(object["change"], surroundings, report.at("change")) }),
+    ...(effect === "defer" && { defer: parseDelay(object, surroundings, report) }),
     reason: object["reason"] === undefined ? undefined : text(object["reason"], reasonCharsMax, report.at("reason")),
   };
   if (effect !== undefined) checkParts(rule, object, report);
@@ -86,8 +88,7 @@ const listed = effects.map((effect) => `\`${effect}\``).join(", ");
 function parseEffect(raw: unknown, report: Report): Rule["effect"] | undefined {
   const effect = effects.find((each) => each === raw);
   if (effect !== undefined) return effect;
-  if (raw === "defer") report.add(`\`${raw}\` is not supported yet; use \`ask\` or \`deny\``);
-  else if (typeof raw === "string") report.add(`unknown effect \`${printable(raw)}\`${nearestHint(raw, effects)}; known are ${listed}`);
+  if (typeof raw === "string") report.add(`unknown effect \`${printable(raw)}\`${nearestHint(raw, effects)}; known are ${listed}`);
   else report.add(`expected one of ${listed}; got ${kindOf(raw)}`);
   return undefined;
 }
@@ -140,6 +141,8 @@ function checkParts(rule: Rule, object: Readonly<Record<string, unknown>>, repor
   if (rule.effect === "modify" && rule.change === undefined)
     report.at("effect").add("a `modify` rule says what it narrows; add `change:`, such as `change: { amount: { cap: 50 } }`");
   if (rule.effect !== "modify" && rule.change !== undefined) report.at("change").add("`change` goes with `effect: modify` only");
+  for (const name of ["until", "for", "expires"])
+    if (rule.effect !== "defer" && object[name] !== undefined) report.at(name).add(`\`${name}\` goes with \`effect: defer\` only`);
   for (const name of ["approvers", "quorum", "confirm"])
     if (rule.effect !== "ask" && object[name] !== undefined) report.at(name).add(`\`${name}\` goes with \`effect: ask\` only`);
   if (rule.confirm === "self")

@@ -49,7 +49,7 @@ const misshapen: readonly (readonly [string, unknown, string, RegExp])[] = [
   ["a rule on no tool", { rules: [{ ...rule, on: [] }] }, "/rules/0/on", /at least one tool/],
   ["a mistyped effect", { rules: [{ ...rule, effect: "denny" }] }, "/rules/0/effect", /nearest: `deny`/],
   ["a change of nothing", { rules: [{ ...rule, effect: "modify" }] }, "/rules/0/effect", /says what it narrows; add `change:`/],
-  ["defer", { rules: [{ ...rule, effect: "defer" }] }, "/rules/0/effect", /not supported yet; use `ask` or `deny`/],
+  ["a wait for nothing", { rules: [{ ...rule, effect: "defer" }] }, "/rules/0/effect", /says what it waits for/],
   ["an id of a built-in reason", { rules: [{ ...rule, id: "tier:read" }] }, "/rules/0/id", /built-in/],
   ["a condition that is a number", { rules: [{ ...rule, when: 1 }] }, "/rules/0/when", /got a number/],
   ["an allow that does nothing", { rules: [{ ...rule, effect: "allow" }] }, "/rules/0/effect", /does nothing by itself/],

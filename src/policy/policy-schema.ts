@@ -21,6 +21,8 @@ const ruleId: JsonObject = {
   description: "Unique; stands in every reason the rule gives.",
 };
 
+const span = { type: "string", pattern: "^[1-9][0-9]{0,8}[smhd]$" } as const;
+
 /** One operator; a text is CEL. */
 const change: JsonObject = {
   type: "object",
@@ -49,7 +51,7 @@ const rule: JsonObject = {
       description:
         "CEL over `args`, `principal`, `facts`, `tool`, `session` and `now`; holds only when exactly true, an error denies. Default: always.",
     },
-    effect: { enum: ["allow", "modify", "ask", "deny"] },
+    effect: { enum: ["allow", "modify", "ask", "defer", "deny"] },
     waives: { const: "tier", description: "With `allow`: the question of the reversible and irreversible tiers is not asked." },
     approvers: { ...oneOrMore(name, 1), description: "With `ask`: groups of which one answers. Default `approver`." },
     quorum: {
@@ -66,6 +68,12 @@ const rule: JsonObject = {
       additionalProperties: change,
       description: "With `modify`: what is narrowed, by argument; only what the tool names under `narrows`.",
     },
+    until: {
+      ...expression,
+      description: "With `defer`: CEL for a time to wait for, or for a condition that is looked at until it is true.",
+    },
+    for: { ...span, description: "With `defer`: how long the call waits, such as `10m`." },
+    expires: { ...span, description: "With `defer`: how long it waits at most; then it is denied. Default 24h (`deferralExpiryMs`)." },
     reason: { type: "string", minLength: 1, maxLength: 500, pattern: "\\S", description: "For people; never shown to the model." },
   },
   allOf: [
@@ -83,6 +91,11 @@ const rule: JsonObject = {
       if: { properties: { effect: { const: "modify" } }, required: ["effect"] },
       then: { required: ["change"] },
       else: { not: { required: ["change"] } },
+    },
+    {
+      if: { properties: { effect: { const: "defer" } }, required: ["effect"] },
+      then: { oneOf: [{ required: ["until"] }, { required: ["for"] }] },
+      else: { not: { anyOf: [{ required: ["until"] }, { required: ["for"] }, { required: ["expires"] }] } },
     },
   ],
 };

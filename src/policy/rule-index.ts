@@ -6,6 +6,7 @@ import type { PolicyDocument, Rule } from "./document.ts";
 import { conditionVariables, factVariables, parseExpression } from "./expression.ts";
 import { hasStar, matchesTool, splitGlob } from "./glob.ts";
 import { historyOfTool, type ReadyHistory } from "./history.ts";
+import { readyDelay, type ReadyDelay } from "./delay.ts";
 import { readyChanges, type ReadyChange } from "./narrowing.ts";
 import { failure, type Evaluate, type Scope } from "./scope.ts";
 
@@ -15,6 +16,8 @@ export interface ReadyRule {
   /** Undefined holds always. */
   readonly condition: Condition | undefined;
   readonly factNames: readonly string[];
+  /** How long it puts a call off; undefined unless it defers. */
+  readonly delay: ReadyDelay | undefined;
   /** What it narrows; empty unless it modifies. */
   readonly changes: readonly ReadyChange[];
   /** The reason that it gives when it holds. */
@@ -125,17 +128,19 @@ function makePlan(
 function readyRule(rule: Rule, policy: PolicyDocument, limits: Limits): ReadyRule {
   const reason: Reason = { rule: rule.id, effect: rule.effect, reason: rule.reason ?? wordsOf(rule) };
   const changes = readyChanges(rule.change ?? [], policy, limits);
-  const changeFacts = changes.flatMap(({ factNames }) => factNames);
-  if (rule.when === undefined) return { rule, condition: undefined, factNames: changeFacts, changes, reason };
+  const delay = rule.defer === undefined ? undefined : readyDelay(rule.defer, policy, limits);
+  const effectFacts = [...changes.flatMap(({ factNames }) => factNames), ...(delay?.factNames ?? [])];
+  if (rule.when === undefined) return { rule, condition: undefined, factNames: effectFacts, changes, delay, reason };
   const names = { variables: conditionVariables, factNames: Object.keys(policy.facts) };
   const parsed = parseExpression(rule.when, names, limits);
   // A policy that did not come from the parser: a condition that cannot be read denies what it concerns.
-  if ("problem" in parsed) return { rule, condition: () => failure(parsed.problem), factNames: [], changes, reason };
-  return { rule, condition: compileCondition(parsed, limits), factNames: [...parsed.factNames, ...changeFacts], changes, reason };
+  if ("problem" in parsed) return { rule, condition: () => failure(parsed.problem), factNames: [], changes, delay, reason };
+  return { rule, condition: compileCondition(parsed, limits), factNames: [...parsed.factNames, ...effectFacts], changes, delay, reason };
 }
 
 function wordsOf(rule: Rule): string {
   const condition = rule.when === undefined ? "it always holds" : `\`${rule.when}\` holds`;
+  if (rule.effect === "defer") return `put off: ${condition}`;
   if (rule.effect === "modify") return `${(rule.change ?? []).map(({ argument }) => `\`${argument}\``).join(", ")} narrowed: ${condition}`;
   return rule.effect === "allow" ? `the question of the tier is waived: ${condition}` : condition;
 }

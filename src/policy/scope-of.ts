@@ -25,5 +25,6 @@ export function scopeOf(plan: ToolPlan, input: DecisionInput, facts: Readonly<Re
     tool: plan.variables,
     session: { id: input.session.id, attested: input.session.attested },
     nowMs: input.nowMs,
+    sinceMs: input.sinceMs,
   };
 }

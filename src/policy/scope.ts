@@ -27,6 +27,8 @@ export interface Scope {
   /** `id`, `attested`. */
   readonly session: Members;
   readonly nowMs: number;
+  /** When the call was first put off or asked about; no variable. Default `nowMs`. */
+  readonly sinceMs?: number | undefined;
   /** What a tool brought back; only in postconditions. */
   readonly result?: Value;
 }

@@ -20,7 +20,7 @@ export interface PolicyCase {
   readonly facts: Readonly<Record<string, Json>>;
   /** Wall time in milliseconds; default 0. */
   readonly nowMs: number;
-  readonly expect: "allow" | "modify" | "ask" | "deny";
+  readonly expect: "allow" | "modify" | "ask" | "defer" | "deny";
   /** Id of a rule that must be among the reasons. */
   readonly rule: string | undefined;
 }
@@ -35,7 +35,7 @@ export interface CaseResult {
 }
 
 const known = ["name", "tenant", "user", "roles", "attributes", "tool", "args", "facts", "now", "expect", "rule"];
-const effects = ["allow", "modify", "ask", "deny"] as const;
+const effects = ["allow", "modify", "ask", "defer", "deny"] as const;
 const casesMax = 10_000;
 
 /** Reads a table (`cases:` with a list, or the list itself), all problems at once. */
@@ -58,7 +58,7 @@ function parseCase(raw: unknown, index: number, report: Report): PolicyCase | un
   const object = members(raw, { known }, report);
   if (object === undefined) return undefined;
   const expect = effects.find((effect) => effect === object["expect"]);
-  if (expect === undefined) report.at("expect").add("expected `allow`, `modify`, `ask` or `deny`");
+  if (expect === undefined) report.at("expect").add("expected `allow`, `modify`, `ask`, `defer` or `deny`");
   return {
     name: object["name"] === undefined ? `case ${index}` : (text(object["name"], 200, report.at("name")) ?? ""),
     tenant: object["tenant"] === undefined ? "test" : (text(object["tenant"], 200, report.at("tenant")) ?? ""),
