@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
+import type { Gather } from "../base/gather.ts";
 
 /** One request that is ready to be sent. */
 export interface WireRequest {
@@ -29,6 +30,8 @@ export interface ExchangeParts {
   readonly bodyBytesMax: (status: number) => number;
   /** Told when a connection stands and the request is about to be written. */
   readonly onSend: () => void;
+  /** Hands the answer over in a row with others of the same turn of the event loop. Default: as soon as it is whole. */
+  readonly gather?: Gather;
 }
 
 /**
@@ -115,7 +118,10 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    this.#succeed(false);
+    const { gather } = this.#parts;
+    if (gather === undefined) this.#succeed(false);
+    // Should the signal fire before its turn comes, the exchange was given up, and what follows changes nothing.
+    else gather(() => this.#succeed(false));
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {

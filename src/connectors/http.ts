@@ -5,6 +5,7 @@
  */
 import { Pool } from "undici";
 import { systemClock, type Clock } from "../base/clock.ts";
+import { createGather, type Gather } from "../base/gather.ts";
 import { defaultLimits, type Limits } from "../base/limits.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { Connector, Execution, ExecutionResult, Failure } from "../domain/tool.ts";
@@ -44,10 +45,12 @@ class HttpConnector implements Connector {
   readonly #build: RequestBuilder;
   readonly #credential: HttpCredential | undefined;
   readonly #pools = new Map<string, Pool>();
+  readonly #gather: Gather;
 
   constructor(options: HttpOptions, parts: HttpParts) {
     this.#options = options;
     this.#parts = parts;
+    this.#gather = createGather(parts.limits.gatheredTasksMax);
     this.#egress = egressOf(options);
     this.#build = createRequestBuilder(options);
     this.#credential = parts.credential ?? (options.auth === undefined ? undefined : new HttpCredential(options.auth, parts));
@@ -124,6 +127,7 @@ class HttpConnector implements Connector {
         timeoutMs: execution.tool.timeouts.attemptMs + 1_000,
         bodyBytesMax: (status) => (isSuccess(this.#options, status) ? limits.resultBytesMax : limits.errorBodyBytesMax),
         onSend,
+        gather: this.#gather,
       });
       const { location } = response.headers;
       const isRedirect = [301, 302, 303, 307, 308].includes(response.status) && location !== undefined;
