@@ -26,3 +26,21 @@ test("looks a row up in its table once, however many units rely on it between ot
   expect(asked).toHaveLength(101);
   db.close();
 });
+
+test("recalls what this process wrote or read, and nothing that was deleted or never was", () => {
+  const db = new DatabaseSync(":memory:");
+  migrate(db, ":memory:", { writer: "writer_1", atMs: 0 });
+  db.exec("insert into rows(space, tenant, key, version, body) values('key', 'acme', 'old', 3, '{}')");
+  const state = new SqliteState(sqliteQueries(db), new Overlay(), 10);
+  const [old, fresh] = ["old", "fresh"].map((key): RowKey => ({ space: "key", tenant: "acme", key })) as [RowKey, RowKey];
+  expect([state.recalls(old), state.recalls(fresh)]).toEqual([false, false]);
+  state.putRow(rowId(fresh), fresh, 1, {}, undefined);
+  expect(state.recalls(fresh)).toBe(true);
+  state.undoLog.keep();
+  state.written();
+  state.read(old);
+  expect([state.recalls(old), state.recalls(fresh)]).toEqual([true, true]);
+  state.deleteRow(rowId(fresh), fresh);
+  expect(state.recalls(fresh)).toBe(false);
+  db.close();
+});

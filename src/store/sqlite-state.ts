@@ -38,6 +38,12 @@ export class SqliteState implements State, Changes {
     return version;
   }
 
+  /** Whether the row is there, as far as that is known without asking the tables. */
+  recalls(key: RowKey): boolean {
+    const id = rowId(key);
+    return (this.rows.get(id)?.version ?? this.#versions.get(id) ?? this.#overlay.row(id)?.version ?? 0) > 0;
+  }
+
   row(id: string, key: RowKey): Row | undefined {
     const changed = this.rows.get(id) ?? this.#overlay.row(id);
     return changed === undefined ? this.#queries.row(key) : rowOf(changed);

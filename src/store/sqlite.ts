@@ -44,6 +44,7 @@ export interface RestoreRecord {
 export interface SqliteStore extends Store {
   readonly writer: string;
   readonly epoch: number;
+  recalls(key: RowKey): boolean;
   commit(unit: Unit): Promise<CommitResult>;
   /** The latest restore of this file, if there was one. */
   readonly restored: RestoreRecord | undefined;
@@ -86,28 +87,29 @@ function openHandle(file: OpenFile): SqliteStore {
   file.handleCount += 1;
   let closing: Promise<void> | undefined;
   const { store } = file;
-  const live = (): SqliteStore => {
-    if (closing !== undefined) throw toolCallError("SHUTTING_DOWN", "the store is closed; open it again before using it");
-    return store;
-  };
+  const live = <Value>(work: (open: SqliteStore) => Promise<Value>): Promise<Value> =>
+    closing === undefined
+      ? work(store)
+      : Promise.reject(toolCallError("SHUTTING_DOWN", "the store is closed; open it again before using it"));
   return {
     kind: store.kind,
     survivesRestart: store.survivesRestart,
     writer: store.writer,
     epoch: store.epoch,
     restored: store.restored,
-    read: async (keys) => live().read(keys),
-    scan: async (range) => live().scan(range),
-    due: async (query) => live().due(query),
-    counters: async (keys) => live().counters(keys),
-    commit: async (unit) => live().commit(unit),
-    entries: async (query) => live().entries(query),
-    batches: async (query) => live().batches(query),
-    writers: async () => live().writers(),
-    dropEntries: async (drop) => live().dropEntries(drop),
-    purge: async (query) => live().purge(query),
-    backup: async (path) => live().backup(path),
-    check: async () => live().check(),
+    recalls: (key) => closing === undefined && store.recalls(key),
+    read: (keys) => live((open) => open.read(keys)),
+    scan: (range) => live((open) => open.scan(range)),
+    due: (query) => live((open) => open.due(query)),
+    counters: (keys) => live((open) => open.counters(keys)),
+    commit: (unit) => live((open) => open.commit(unit)),
+    entries: (query) => live((open) => open.entries(query)),
+    batches: (query) => live((open) => open.batches(query)),
+    writers: () => live((open) => open.writers()),
+    dropEntries: (drop) => live((open) => open.dropEntries(drop)),
+    purge: (query) => live((open) => open.purge(query)),
+    backup: (path) => live((open) => open.backup(path)),
+    check: () => live((open) => open.check()),
     close() {
       closing ??= closeHandle(file);
       return closing;
@@ -193,6 +195,7 @@ function storeMethods(parts: Parts, writer: string): Omit<SqliteStore, "kind" | 
     await intake.whole();
   };
   return {
+    recalls: (key) => state.recalls(key),
     async read(keys) {
       await settledFor(keys);
       return keys.map((key) => state.read(key));
