@@ -60,7 +60,7 @@ test("`flowSlotsMax` words keep their origin; what is older is still known to be
 });
 
 test("beyond `flowValuesMax` the oldest trusted values no longer vouch for anything", async () => {
-  const box = await reader({ flowValuesMax: 3 });
+  const box = await reader({ flowValuesMax: 4 });
   const turn = await turnOf(box);
   await turn.call({ tool: "text.known", arguments: { text: "one@x.example two@x.example" } });
   expect((await send(turn, "one@x.example")).outcome.kind).toBe("completed");

@@ -3,6 +3,7 @@
  * sessions of one principal and credential, so that a new conversation sheds nothing; what grants (the user's words, trusted and directory values)
  * belongs to one session and dies with it. Everything here is bounded, and whatever is forgotten can only restrict more.
  */
+import { RecentValues } from "../base/recent-values.ts";
 import type { Json } from "../domain/json.ts";
 import type { Label } from "../domain/label.ts";
 import { decodedOnce, embeddedJson, mayHoldCode } from "./decode-once.ts";
@@ -52,15 +53,16 @@ const ibanGroups = /\b[a-z]{2}\d{2}(?: [a-z0-9]{4}){2,7}(?: [a-z0-9]{1,4})?\b/g;
 export class SessionKnowledge {
   readonly words = new UserWords();
   readonly restrictions: Restrictions;
-  readonly #bounds: KnowledgeBounds;
-  readonly #vouched = new Map<string, Vouched>();
-  readonly #fields = new Map<string, Origin>();
-  readonly #links = new Map<string, Origin>();
+  readonly #vouched: RecentValues<Vouched>;
+  readonly #fields: RecentValues<Origin>;
+  readonly #links: RecentValues<Origin>;
   readonly #repeated: Repeated[] = [];
 
   constructor(restrictions: Restrictions, bounds: KnowledgeBounds) {
     this.restrictions = restrictions;
-    this.#bounds = bounds;
+    this.#vouched = new RecentValues(bounds.valuesMax);
+    this.#fields = new RecentValues(bounds.valuesMax);
+    this.#links = new RecentValues(bounds.valuesMax);
   }
 
   /** Takes note of a result. It is indexed when a call is traced, so that sessions which only read pay almost nothing. */
@@ -196,16 +198,16 @@ export class SessionKnowledge {
   }
 
   #addLinks(text: string, from: Origin): void {
-    for (const found of actionablesIn(text)) if (found.kind === "url") keep(this.#links, found.value, from, this.#bounds.valuesMax);
+    for (const found of actionablesIn(text)) if (found.kind === "url") keep(this.#links, found.value, from);
   }
 
   #addLeaf(text: string, leaf: { readonly label: Label; readonly field: string; readonly from: Origin }): void {
     const { label, field, from } = leaf;
     const isShort = text.length <= leafCharsMax;
-    if (isShort && from.isNamed && field !== "") keep(this.#fields, `${fold(field)}\u0000${foldValue(text)}`, from, this.#bounds.valuesMax);
+    if (isShort && from.isNamed && field !== "") keep(this.#fields, `${fold(field)}\u0000${foldValue(text)}`, from);
     if (label.integrity === "untrusted") return;
     const vouched: Vouched = { integrity: label.integrity, origin: from };
-    const vouch = (value: string): void => keep(this.#vouched, value, vouched, this.#bounds.valuesMax);
+    const vouch = (value: string): void => keep(this.#vouched, value, vouched);
     if (isShort) {
       for (const form of vouchedForms(text)) vouch(form);
     }

@@ -2,6 +2,7 @@
  * What restricts: untrusted and sensitive text that a principal has read under one credential, in all of its sessions. Bounded; what is forgotten from
  * its tables stays in them without its origin.
  */
+import { RecentValues } from "../base/recent-values.ts";
 import { foldValue } from "./fold.ts";
 import { forgottenOrigin, ShingleIndex, type Found } from "./shingles.ts";
 
@@ -37,7 +38,7 @@ export const sliceChars = 32_768;
 export class Restrictions {
   readonly #bounds: KnowledgeBounds;
   readonly #origins: Origin[] = [];
-  readonly #givenFirst = new Map<string, true>();
+  readonly #givenFirst: RecentValues<true>;
   #untrusted: ShingleIndex;
   #sensitive: ShingleIndex | undefined;
   #written: ShingleIndex | undefined;
@@ -58,6 +59,7 @@ export class Restrictions {
   constructor(seed: number, bounds: KnowledgeBounds, nowMs: number) {
     this.#seed = seed;
     this.#bounds = bounds;
+    this.#givenFirst = new RecentValues(bounds.valuesMax);
     this.#sinceMs = nowMs;
     this.#untrusted = new ShingleIndex({ seed, slotsMax: bounds.slotsMax });
   }
@@ -114,7 +116,7 @@ export class Restrictions {
   given(values: readonly string[]): void {
     for (const given of values) {
       const value = foldValue(given);
-      if (this.find(value) === undefined) keep(this.#givenFirst, value, true, this.#bounds.valuesMax);
+      if (this.find(value) === undefined) keep(this.#givenFirst, value, true);
     }
   }
 
@@ -123,7 +125,7 @@ export class Restrictions {
    * untrusted.
    */
   wasGivenFirst(value: string): boolean {
-    return this.#givenFirst.has(value);
+    return this.#givenFirst.get(value) !== undefined;
   }
 
   /** Takes note that a call carried an untrusted value somewhere: wherever it comes back from, nobody else vouches for it. */
@@ -215,9 +217,7 @@ export class Restrictions {
   }
 }
 
-/** Keeps a value, the oldest going first: what is forgotten no longer vouches for anything. */
-export function keep<Value>(map: Map<string, Value>, key: string, value: Value, max: number): void {
-  if (map.has(key)) return;
-  if (map.size >= max) map.delete(map.keys().next().value as string);
-  map.set(key, value);
+/** Keeps a value under a name, unless one is kept there: what is forgotten no longer vouches for anything. */
+export function keep<Value>(kept: RecentValues<Value>, name: string, value: Value): void {
+  if (kept.get(name) === undefined) kept.set(name, value);
 }

@@ -14,7 +14,7 @@ import type { Lease } from "./postgres-lease.ts";
 import type { PostgresLink } from "./postgres-link.ts";
 import { PostgresState, predictedBase, touchedBy, type Base, type Touched } from "./postgres-state.ts";
 import { lockTouched, rollBack, writeLocked, writePredicted, type GroupWrite } from "./postgres-statements.ts";
-import { RecentValues } from "./recent-values.ts";
+import { RecentValues } from "../base/recent-values.ts";
 import { rowId } from "./row-key.ts";
 import { entryText, sealBatch } from "./seal.ts";
 import type { CommitResult, EntryDraft, EntryPosition, RowKey, Unit } from "./store.ts";
@@ -49,8 +49,8 @@ const cautionGroupsMax = 64;
 export class PostgresGroup {
   readonly #options: PostgresGroupOptions;
   readonly #seen = {
-    versions: new RecentValues(defaultLimits.storeCacheRowsMax),
-    values: new RecentValues(defaultLimits.storeCacheRowsMax),
+    versions: new RecentValues<number>(defaultLimits.storeCacheRowsMax),
+    values: new RecentValues<number>(defaultLimits.storeCacheRowsMax),
   };
   #queue: Pending[] = [];
   #running: Promise<void> | undefined;

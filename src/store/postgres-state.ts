@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { Json } from "../domain/json.ts";
 import { UndoLog, type State } from "./apply.ts";
-import type { RecentValues } from "./recent-values.ts";
+import type { RecentValues } from "../base/recent-values.ts";
 import { rowId } from "./row-key.ts";
 import type { Row, RowKey, Unit } from "./store.ts";
 
@@ -77,7 +77,7 @@ function inOrder<Item extends { readonly id: string }>(items: ReadonlyMap<string
 export function predictedBase(
   units: readonly Unit[],
   touched: Touched,
-  seen: { readonly versions: RecentValues; readonly values: RecentValues },
+  seen: { readonly versions: RecentValues<number>; readonly values: RecentValues<number> },
 ): Base | undefined {
   const expected = expectedVersions(units);
   const rows = new Map<string, BaseRow>();

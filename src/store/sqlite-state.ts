@@ -5,7 +5,7 @@ import { rowId } from "./row-key.ts";
 import type { ChangedCounter, ChangedRow } from "./log-frame.ts";
 import type { Changes, Overlay } from "./overlay.ts";
 import type { SqliteQueries } from "./sqlite-read.ts";
-import { RecentValues } from "./recent-values.ts";
+import { RecentValues } from "../base/recent-values.ts";
 import type { Row, RowKey } from "./store.ts";
 
 /**
@@ -18,8 +18,8 @@ export class SqliteState implements State, Changes {
   readonly undoLog = new UndoLog();
   readonly #queries: SqliteQueries;
   readonly #overlay: Overlay;
-  readonly #versions: RecentValues;
-  readonly #values: RecentValues;
+  readonly #versions: RecentValues<number>;
+  readonly #values: RecentValues<number>;
 
   constructor(queries: SqliteQueries, overlay: Overlay, cacheMax: number) {
     this.#queries = queries;
