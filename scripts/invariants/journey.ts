@@ -184,6 +184,18 @@ export const journeyMutants: readonly Mutant[] = [
   },
   {
     invariant: 4,
+    name: "a group is answered whatever its digest says",
+    patches: [{ file: "src/approvals/groups.ts", find: "    digestOf(approvals) === digest;", replace: "    digest !== undefined;" }],
+    tests: ["src/call/approval-groups.test.ts"],
+  },
+  {
+    invariant: 7,
+    name: "people are asked as often as it comes",
+    patches: [{ file: "src/call/ask-rates.ts", find: "    max: limits.approvalAsksPerMinuteMax,\n", replace: "" }],
+    tests: ["src/call/approval-groups.test.ts"],
+  },
+  {
+    invariant: 4,
     name: "a plan holds for every session",
     patches: [
       { file: "src/call/plan-fit.ts", find: "body.sessionId !== session.id ||", replace: "" },

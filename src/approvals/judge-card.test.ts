@@ -33,6 +33,7 @@ function card(changes: Partial<CardParts>): ReturnType<typeof approvalCard> {
     said: "please refund 80 to my customer",
     isAttested: true,
     conversationId: undefined,
+    refusedAsksCount: 0,
     seen: { said: ["please refund 80 to my customer"], results: [] },
     addressesIn: (text) => text.match(/[\w.]+@[\w.]+/g) ?? [],
     limits: defaultLimits,

@@ -33,6 +33,7 @@ export interface CardParts extends Pick<ArgumentParts, "seen" | "addressesIn"> {
   readonly said: string | undefined;
   readonly isAttested: boolean;
   readonly conversationId: string | undefined;
+  readonly refusedAsksCount: number;
   readonly limits: Pick<Limits, "cardSaidCharsMax" | "cardArgumentsMax" | "cardAddressesMax" | "cardValueCharsMax" | "cardQuoteCharsMax">;
 }
 
@@ -63,6 +64,7 @@ export function approvalCard(parts: CardParts): ApprovalCard {
     undo: tool === undefined ? "unknown: the tool is no longer registered" : undoWords[tool.tier],
     isToolChanged: tool?.fingerprint !== approval.toolFingerprint,
     expiresAtMs: approval.expiresAtMs,
+    refusedAsksCount: parts.refusedAsksCount,
   };
 }
 

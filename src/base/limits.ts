@@ -90,6 +90,8 @@ export const limitTable = {
   planHoldsMsMax: { value: 86_400_000, unit: "ms", about: "no approved plan holds longer" },
   plansPerSessionMax: { value: 10, unit: "plans", about: "that one session may propose, answered or not" },
   approvalsPendingMax: { value: 20, unit: "approvals", about: "pending approvals of one principal" },
+  approvalAsksPerMinuteMax: { value: 30, unit: "approvals", about: "calls of one principal that ask a person, in one minute" },
+  approvalGroupMax: { value: 20, unit: "approvals", about: "that are shown and answered as one group" },
   freshAuthenticationMs: { value: 300_000, unit: "ms", about: "an approver of a privileged call authenticated within" },
   // Keys.
   keyRetentionMs: { value: 2_592_000_000, unit: "ms", about: "an idempotency key is remembered" },

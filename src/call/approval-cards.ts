@@ -6,6 +6,7 @@ import type { Json, JsonObject } from "../domain/json.ts";
 import { readEntry } from "../ledger/trail.ts";
 import { addressesIn } from "../flow/trace.ts";
 import type { OpenedValues } from "../ledger/vault.ts";
+import { refusedAsks } from "./ask-rates.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -33,6 +34,7 @@ export async function readCard(
     isAttested: session?.wordsAttested ?? false,
     conversationId: session?.conversationId,
     addressesIn,
+    refusedAsksCount: await refusedAsks(runtime, approval.principal),
     seen: said === undefined ? before : { ...before, said: [said, ...before.said] },
     limits: runtime.limits,
   });

@@ -21,7 +21,7 @@ import type { Sessions } from "./sessions.ts";
 import type { CallState } from "./stage.ts";
 
 /** What people do at the desk: the facade's own promise. */
-type Answering = Signalbox["approvals"];
+type Answering = Omit<Signalbox["approvals"], "groups" | "decideGroup">;
 
 /** Where people answer, and where answered calls wake. */
 export interface ApprovalDesk extends Answering {
@@ -268,6 +268,7 @@ function decisionEntries(approval: Approval, credential: Credential, decision: A
     fingerprint: approval.toolFingerprint,
     reason: decision.reason,
     state: approval.state,
+    group: decision.group,
     widens: decision.approve && decision.widen === true ? true : undefined,
   });
   if (approval.state !== "rejected") return [decided];

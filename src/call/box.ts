@@ -1,5 +1,6 @@
 import type { Approval, ApprovalState } from "../domain/approval.ts";
 import type { ApprovalCard } from "../domain/approval-card.ts";
+import type { ApprovalGroup, GroupAnswer } from "../domain/approval-group.ts";
 import type { CallLetter, DeadLetter, UndeliveredLetter } from "../domain/dead-letter.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Notice } from "../domain/notice.ts";
@@ -54,6 +55,10 @@ export interface Signalbox {
       decision: ApprovalDecision,
       credential: Credential,
     ): Promise<{ readonly approval: Approval; readonly answer: Answer | undefined }>;
+    /** Pending questions that belong together: the same tool, reasons and conversation, two to `approvalGroupMax` each. `maySee`: only among these; default all. */
+    groups(query: { readonly tenant: string; readonly maySee?: (approval: Approval) => boolean }): Promise<readonly ApprovalGroup[]>;
+    /** Answers every member of a group by itself, exactly those that its digest holds. `APPROVAL_INVALID` once one of them changed or was answered. */
+    decideGroup(decision: GroupDecision, credential: Credential): Promise<readonly GroupAnswer[]>;
   };
 
   /** Plans that people approve for one session before its calls are made: what fits a step then counts as asked for by the user. */
@@ -243,6 +248,20 @@ export interface ApprovalDecision {
   readonly arguments?: JsonObject;
   /** With a yes: also for further calls to the same targets in this session, with no larger amount and no new reason to ask. Never privileged. Default false. */
   readonly widen?: boolean;
+  /** Digest of the group that this is the answer to a member of, for the ledger. */
+  readonly group?: string;
+}
+
+/** A person's answer to a group of questions. */
+export interface GroupDecision {
+  /** `digest` of the group as it was shown. */
+  readonly digest: string;
+  /** Ids of its members. */
+  readonly members: readonly string[];
+  readonly approve: boolean;
+  readonly by: string;
+  /** Shown to the model with a no. 1 to `answerReasonCharsMax` characters. */
+  readonly reason?: string;
 }
 
 /** A person's answer to a plan. */

@@ -6,8 +6,9 @@ import type { Json } from "../domain/json.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { approvalClosed, callParked } from "../ledger/entries.ts";
 import type { CommitResult, EntryDraft, Operation } from "../store/store.ts";
+import { askClaim, refuseAsk } from "./ask-rates.ts";
 import { deferralOver } from "./deferral-rows.ts";
-import { pendingApproval, stop, stopWith } from "./endings.ts";
+import { pendingApproval, stopWith } from "./endings.ts";
 import { keyClaim, meaningClaim, meaningRowKey } from "./gate.ts";
 import { parkedKind, type ParkedCall } from "./parked.ts";
 import { askedTexts, callFacts, prepareVault, seal } from "./record.ts";
@@ -30,7 +31,12 @@ export async function park(state: CallState, decision: Decision): Promise<Ending
     expiresAtMs: approval.expiresAtMs,
   });
   const voided = voidEarlier(state);
-  const operations = [...parkOperations(state, approval, values.sealed), ...voided.operations, ...runtime.notices.asked(approval)];
+  const operations = [
+    askClaim(state),
+    ...parkOperations(state, approval, values.sealed),
+    ...voided.operations,
+    ...runtime.notices.asked(approval),
+  ];
   let result: CommitResult;
   try {
     result = await runtime.store.commit({ operations, entries: [entry, ...voided.entries] });
@@ -47,10 +53,7 @@ export async function park(state: CallState, decision: Decision): Promise<Ending
     runtime.notices.nudge();
     return { kind: "stop", outcome: pendingApproval(approval) };
   }
-  if (result.reason === "counter")
-    return stop("RATE_LIMITED", `${result.value} calls of this user wait for a person already; let somebody answer those first`, {
-      retryAfterMs: 60_000,
-    });
+  if (result.reason === "counter") return await refuseAsk(state, result, result.index > 0);
   return { kind: "again", from: "identify" };
 }
 

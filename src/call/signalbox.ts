@@ -13,6 +13,7 @@ import { assemble, type Assembly } from "./assemble.ts";
 import { outcomeOfCall } from "./call-outcome.ts";
 import { policyInForce, putInForce } from "./policy-in-force.ts";
 import type { BoxSession, JourneyEvent, Signalbox } from "./box.ts";
+import { decideGroup, listGroups } from "./group-desk.ts";
 import { optionsFromConfig } from "./from-config.ts";
 import { readHandle } from "./handles.ts";
 import type { SignalboxOptions } from "./options.ts";
@@ -199,6 +200,11 @@ function boxOf(parts: Assembly): Signalbox {
       async decide(id, decision, credential) {
         refuseWhenClosing();
         return await desk.decide(id, decision, credential);
+      },
+      groups: ({ tenant, maySee = () => true }) => listGroups(parts, tenant, maySee),
+      async decideGroup(decision, credential) {
+        refuseWhenClosing();
+        return await decideGroup(parts, decision, credential);
       },
     },
     plans: createPlanDesk({ runtime, sessions, refuseWhenClosing }),

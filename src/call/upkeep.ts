@@ -1,5 +1,6 @@
 import type { Timer } from "../base/clock.ts";
 import type { ApprovalDesk } from "./approval-desk.ts";
+import { askSpaces } from "./ask-rates.ts";
 import type { RecoveryReport } from "./box.ts";
 import type { DeferralDesk } from "./deferral-desk.ts";
 import { historySpaces } from "./history.ts";
@@ -18,7 +19,17 @@ export interface Upkeep {
 
 const purgeRowsMax = 1_000;
 /** Spaces whose rows are simply over when they are due. Keys and approvals are resolved instead. */
-const transientSpaces = ["meaning", "handle", "pulse", "widening", "probe", "dead-letter", readerSpace, ...historySpaces] as const;
+const transientSpaces = [
+  "meaning",
+  "handle",
+  "pulse",
+  "widening",
+  "probe",
+  "dead-letter",
+  readerSpace,
+  ...askSpaces,
+  ...historySpaces,
+] as const;
 
 /** Starts the upkeep of a box. A sweep that fails is reported, and the next one tries again. */
 export function startUpkeep(

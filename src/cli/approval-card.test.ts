@@ -45,6 +45,7 @@ const card: ApprovalCard = {
   undo: "none: once it ran, it cannot be taken back",
   isToolChanged: false,
   expiresAtMs: 0,
+  refusedAsksCount: 3,
 };
 
 test("a person reads what will happen, what the user did not say, and where arguments came from", () => {
@@ -58,6 +59,7 @@ test("a person reads what will happen, what the user did not say, and where argu
     said   "refund A-1" (as the agent claims)
     asked  the user did not ask for this kind of action
     needs  2 of lead, just authenticated
+    3 more questions about this user's calls were refused lately: too many were asked
     the user did not say: amount
 
     arguments

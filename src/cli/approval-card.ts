@@ -40,6 +40,16 @@ export function cardText(terminal: Terminal, shown: ShownApproval): string {
       ...(card.asked === undefined ? [] : [["asked", askedWords[card.asked]]]),
       ["needs", `${jsonText(approval["quorum"])} of ${(approval["approvers"] as readonly string[]).join(", ")}${freshWords(approval)}`],
     ]),
+    ...(card.refusedAsksCount === 0
+      ? []
+      : [
+          paint(
+            terminal,
+            "yellow",
+            `${card.refusedAsksCount} more questions about this user's calls were refused lately: too many were asked`,
+          ),
+          "\n",
+        ]),
     ...(card.isToolChanged ? [`${paint(terminal, "red", "the tool's definition changed since the question was asked")}\n`] : []),
     ...(card.notSaid.length === 0 ? [] : [paint(terminal, "yellow", `the user did not say: ${plain(card.notSaid.join(", "))}`), "\n"]),
     ...(card.narrowed ?? []).map(

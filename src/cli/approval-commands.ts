@@ -1,12 +1,14 @@
 import { isoTime } from "../base/clock.ts";
-import type { JsonObject } from "../domain/json.ts";
+import type { ApprovalGroup } from "../domain/approval-group.ts";
+import type { Json, JsonObject } from "../domain/json.ts";
+import { toolCallError } from "../errors/tool-call-error.ts";
 import { jsonText } from "../gateway/json-text.ts";
 import { cardText, type ShownApproval } from "./approval-card.ts";
 import { readArguments } from "./call-command.ts";
 import { gatewayFlags, type Command, type Invocation } from "./command.ts";
 import type { Ending } from "./exit-codes.ts";
 import { gatewayClient, refused } from "./gateway-client.ts";
-import { show, table } from "./terminal.ts";
+import { plain, show, table } from "./terminal.ts";
 
 const list: Command = {
   name: "approvals list",
@@ -96,5 +98,66 @@ async function answer(invocation: Invocation, decision: JsonObject): Promise<End
   return "ok";
 }
 
+const groups: Command = {
+  name: "approvals groups",
+  summary: "Show questions that belong together: the same tool, reasons and conversation",
+  flags: gatewayFlags,
+  async run(invocation) {
+    const answer = await gatewayClient(invocation)("GET", "/v1/approval-groups");
+    if (answer.status !== 200) return refused(invocation, answer);
+    const found = answer.body["groups"] as unknown as readonly ApprovalGroup[];
+    show(invocation, answer.body, () => (found.length === 0 ? "no questions belong together\n" : found.map(groupText).join("\n")));
+    return "ok";
+  },
+};
+
+function groupText({ digest, user, tool, version, sessionId, rules, members }: ApprovalGroup): string {
+  return [
+    `${members.length} calls of ${plain(tool)}@${version} for ${plain(user)} in ${sessionId}, asked about by ${plain(rules.join(", "))}\n`,
+    table(members.map(({ id, summary, notSaid }) => [id, summary, notSaid.length === 0 ? "" : `not said: ${notSaid.join(", ")}`])),
+    `signalbox approvals approve-group ${digest}\nsignalbox approvals reject-group ${digest} --reason TEXT\n`,
+  ].join("");
+}
+
+function groupCommand(name: string, approve: boolean, summary: string): Command {
+  return {
+    name,
+    summary,
+    about: "Answers exactly the members that the digest stands for; once one of them changed or was answered, look at the groups again.",
+    takes: ["DIGEST"],
+    flags: { ...gatewayFlags, ...reasonFlag },
+    async run(invocation) {
+      const ask = gatewayClient(invocation);
+      const [digest] = invocation.positionals as readonly [string];
+      const listed = await ask("GET", "/v1/approval-groups");
+      if (listed.status !== 200) return refused(invocation, listed);
+      const group = (listed.body["groups"] as unknown as readonly ApprovalGroup[]).find((each) => each.digest === digest);
+      if (group === undefined)
+        throw toolCallError("NOT_FOUND", "no group of this digest any more; look at `signalbox approvals groups` again");
+      const { reason } = invocation.texts;
+      const members = group.members.map(({ id }) => id);
+      const answered = await ask("POST", "/v1/approval-groups/answer", {
+        digest,
+        members,
+        approve,
+        ...(reason !== undefined && { reason }),
+      });
+      if (answered.status !== 200) return refused(invocation, answered);
+      const answers = answered.body["answers"] as readonly JsonObject[];
+      show(invocation, answered.body, () => table(answers.map(groupAnswer)));
+      return answers.some((each) => each["error"] !== undefined) ? "failed" : "ok";
+    },
+  };
+}
+
+function groupAnswer({ id, approval, answer, error }: JsonObject): readonly string[] {
+  const outcome = (answer as JsonObject | undefined)?.["outcome"] as JsonObject | undefined;
+  const state = error === undefined ? (approval as JsonObject)["state"] : (error as JsonObject)["message"];
+  return [jsonText(id as Json), plain(jsonText(state as Json)), outcome === undefined ? "" : `the call is ${jsonText(outcome["kind"])}`];
+}
+
+const approveGroup = groupCommand("approvals approve-group", true, "Say yes to every question of a group");
+const rejectGroup = groupCommand("approvals reject-group", false, "Say no to every question of a group");
+
 /** Commands of people who answer. */
-export const approvalCommands: readonly Command[] = [list, showOne, approve, reject];
+export const approvalCommands: readonly Command[] = [list, showOne, approve, reject, groups, approveGroup, rejectGroup];

@@ -53,6 +53,31 @@ test(verifies("AUTH-09", "a plan is proposed, judged, approved and taken back fr
   expect((await as("LEAD_KEY", ["plans", "revoke", id, "--reason", "done"])).json).toMatchObject({ state: "revoked" });
 });
 
+test(verifies("AUTH-07", "questions that belong together are answered by one command, for exactly those that were shown"), async () => {
+  const opened = await fetch(`${url}/v1/sessions`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${environment.AGENT_KEY}`, "content-type": "application/json" },
+    body: JSON.stringify({ user: "ada", roles: ["support"] }),
+  });
+  const { id: session } = (await opened.json()) as { readonly id: string };
+  const ask = (orderId: string): Promise<Ran> =>
+    as("AGENT_KEY", ["call", "shop.refund", "--session", session, "--args", JSON.stringify({ orderId })]);
+  expect((await ask("G-1")).code).toBe(3);
+  expect((await ask("G-2")).code).toBe(3);
+  const listed = (await as("LEAD_KEY", ["approvals", "groups"])).json as unknown as {
+    readonly groups: readonly { readonly sessionId: string; readonly digest: string }[];
+  };
+  const digest = listed.groups.find(({ sessionId }) => sessionId === session)?.digest ?? "";
+  const shown = await run(folder, ["approvals", "groups", "--url", url], { SIGNALBOX_KEY: environment.LEAD_KEY });
+  expect(shown.out).toContain(`signalbox approvals approve-group ${digest}`);
+  expect((await ask("G-3")).code).toBe(3);
+  expect((await as("LEAD_KEY", ["approvals", "approve-group", digest])).code).toBe(1);
+  const again = (await as("LEAD_KEY", ["approvals", "groups"])).json as unknown as typeof listed;
+  const whole = again.groups.find(({ sessionId }) => sessionId === session)?.digest ?? "";
+  const rejected = await as("LEAD_KEY", ["approvals", "reject-group", whole, "--reason", "not these"]);
+  expect(rejected).toMatchObject({ code: 0, json: { answers: [{ approval: { state: "rejected" } }, {}, {}] } });
+});
+
 const forAda = ["--user", "ada", "--role", "support"];
 
 test(

@@ -33,6 +33,8 @@ export interface ApprovalCard {
   /** The tool's definition is no longer the one that the question was asked about, so a yes would ask anew. */
   readonly isToolChanged: boolean;
   readonly expiresAtMs: number;
+  /** Questions about this user's calls that were refused in this hour and the last, since too many were asked: more than a few are a flood. */
+  readonly refusedAsksCount: number;
 }
 
 /** The user's words as the agent passed them on. */

@@ -36,6 +36,22 @@ test(verifies("AUTH-19", "the same user cannot approve where another person must
   expect((await answer(id, keys.ada, { approve: true })).json).toMatchObject({ error: { code: "APPROVAL_INVALID" } });
 });
 
+test(verifies("AUTH-07", "a group is shown and answered over HTTP, by who may see each of its members"), async () => {
+  const ids = [await asked("shop.refund", "G-1"), await asked("shop.refund", "G-2")];
+  const listed = await live.send("GET", "/v1/approval-groups", { key: keys.lead });
+  const groups = listed.json?.["groups"] as { readonly digest: string; readonly members: { readonly id: string }[] }[];
+  const group = groups.find(({ members }) => members.some(({ id }) => ids.includes(id)));
+  const members = group?.members.map(({ id }) => id);
+  const send = (key: string, digest = group?.digest): Promise<Answered> =>
+    live.send("POST", "/v1/approval-groups/answer", { key, body: { digest, members, approve: true } });
+  expect((await live.send("GET", "/v1/approval-groups", { key: keys.outsider })).json).toEqual({ groups: [] });
+  expect((await send(keys.agent)).status).toBe(403);
+  expect((await send(keys.outsider)).status).toBe(404);
+  expect((await send(keys.lead, "0")).status).toBe(409);
+  const answered = (await send(keys.lead)).json?.["answers"] as readonly { readonly id: string }[];
+  expect(answered.filter(({ id }) => ids.includes(id))).toMatchObject(ids.map(() => ({ answer: { outcome: { kind: "completed" } } })));
+});
+
 test(verifies("AUTH-07", "arguments are changed over HTTP by who may make the call"), async () => {
   const id = await asked("shop.refund", "A-3");
   expect((await answer(id, keys.lead, { approve: true, arguments: { id: "A-4" } })).status).toBe(403);

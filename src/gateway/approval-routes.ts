@@ -1,10 +1,9 @@
 import type { ApprovalDecision } from "../call/box.ts";
-import type { Approval, ApprovalState } from "../domain/approval.ts";
+import type { ApprovalState } from "../domain/approval.ts";
 import type { JsonObject } from "../domain/json.ts";
-import type { Credential } from "../domain/principal.ts";
-import { toolCallError } from "../errors/tool-call-error.ts";
 import { answerBody, approvalBody } from "./answer.ts";
-import { ok, type GuardedRoute, type Route, type RouteRequest } from "./route.ts";
+import { maySee, nameOf, visibleApproval } from "./approval-access.ts";
+import { ok, type GuardedRoute, type Route } from "./route.ts";
 import { cardSchema } from "./card-schema.ts";
 import { closed, namedSchemas, open, textSchema } from "./schemas.ts";
 
@@ -58,7 +57,7 @@ const readApproval: GuardedRoute = {
     },
   },
   async handle(request) {
-    const approval = await visibleApproval(request);
+    const approval = await visibleApproval(request, request.path["id"] as string);
     const { approvals } = request.services.box;
     const card = await approvals.card(approval.id, request.credential.tenant);
     const found = await approvals.arguments(approval.id, request.credential.tenant);
@@ -99,30 +98,13 @@ const answerApproval: GuardedRoute = {
     200: { about: "The answer counts.", schema: open({ approval: namedSchemas.Approval, answer: namedSchemas.Answer }, ["approval"]) },
   },
   async handle(request) {
-    const { id } = await visibleApproval(request);
+    const { id } = await visibleApproval(request, request.path["id"] as string);
     const given = request.body as Omit<ApprovalDecision, "by"> & JsonObject;
     const decision = { ...given, by: nameOf(request.credential) };
     const decided = await request.services.box.approvals.decide(id, decision, request.credential);
     return ok({ approval: approvalBody(decided.approval), answer: decided.answer === undefined ? undefined : answerBody(decided.answer) });
   },
 };
-
-async function visibleApproval(request: RouteRequest): Promise<Approval> {
-  const approval = await request.services.box.approvals.get(request.path["id"] as string, request.credential.tenant);
-  if (!maySee(approval, request.credential)) throw toolCallError("NOT_FOUND", "no such approval here");
-  return approval;
-}
-
-/** The person behind a credential where one is known, else the credential itself. */
-function nameOf({ person, id }: Credential): string {
-  return person?.user ?? id;
-}
-
-function maySee(approval: Approval, credential: Credential): boolean {
-  // A confirmation is between the user and nobody else.
-  if (approval.gate === "confirmation" && !credential.administers && nameOf(credential) !== approval.principal.user) return false;
-  return credential.administers || approval.approvers.some((group) => credential.approves.includes(group));
-}
 
 /** Routes of those who answer. */
 export const approvalRoutes: readonly Route[] = [listApprovals, readApproval, answerApproval];

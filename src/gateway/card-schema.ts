@@ -67,6 +67,7 @@ export const cardSchema: JsonObject = open(
     reasons: { type: "array", items: open({ rule: text, effect: text, reason: text }) },
     undo: text,
     isToolChanged: flag,
+    refusedAsksCount: { ...count, description: "Questions about this user's calls that were refused lately, since too many were asked." },
     expiresAtMs: { type: "integer", description: "Milliseconds since the Unix epoch." },
   },
   [
@@ -81,5 +82,6 @@ export const cardSchema: JsonObject = open(
     "undo",
     "isToolChanged",
     "expiresAtMs",
+    "refusedAsksCount",
   ],
 );

@@ -5,6 +5,7 @@ import type { PlanProposal, PlanState, PlanView } from "../domain/plan.ts";
 import type { Credential } from "../domain/principal.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { confirmationGroup } from "../policy/document.ts";
+import { nameOf } from "./approval-access.ts";
 import { argumentSchema } from "./card-schema.ts";
 import { ok, sessionOf, type GuardedRoute, type Route, type RouteRequest } from "./route.ts";
 import { closed, open, textSchema } from "./schemas.ts";
@@ -235,11 +236,6 @@ function maySee(plan: PlanView, credential: Credential): boolean {
   const { administers, approves, person, id } = credential;
   const isUser = approves.includes(confirmationGroup) && person?.user === plan.user;
   return administers || id === plan.proposedBy || approves.includes("approver") || isUser;
-}
-
-/** The person behind a credential where one is known, else the credential itself. */
-function nameOf({ person, id }: Credential): string {
-  return person?.user ?? id;
 }
 
 /** Routes of plans. */

@@ -1,6 +1,7 @@
 import { approvalRoutes } from "./approval-routes.ts";
 import { callRoutes } from "./call-routes.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
+import { groupRoutes } from "./group-routes.ts";
 import { healthRoutes } from "./health-routes.ts";
 import { ledgerRoutes } from "./ledger-routes.ts";
 import { operatorRoutes } from "./operator-routes.ts";
@@ -17,6 +18,7 @@ export const routes: readonly Route[] = [
   ...sessionRoutes,
   ...deadLetterRoutes,
   ...approvalRoutes,
+  ...groupRoutes,
   ...planRoutes,
   ...operatorRoutes,
   ...readOnlyRoutes,

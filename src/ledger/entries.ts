@@ -292,7 +292,7 @@ function settledBody(settlement: CallSettlement): SettledBody {
   };
 }
 
-/** A person's answer to an approval, with what it binds to. `state`: after it; `editedFrom`: digest of what the model sent, where a person changed it. */
+/** A person's answer to an approval, with what it binds to. `state`: after it; `editedFrom`: digest of what the model sent, where a person changed it; `group`: digest of the group that it was answered with. */
 export function approvalDecided(facts: {
   readonly place: CallPlace;
   readonly approvalId: string;
@@ -302,12 +302,13 @@ export function approvalDecided(facts: {
   readonly editedFrom?: string | undefined;
   readonly effectiveDigest: string;
   readonly fingerprint: string;
+  readonly group?: string | undefined;
   readonly reason?: string | undefined;
   readonly state: string;
   readonly widens?: true | undefined;
 }): EntryDraft {
-  const { approvalId, approve, by, credentialId, editedFrom, effectiveDigest, fingerprint, reason, state, widens } = facts;
-  const body = { approvalId, approve, by, credentialId, editedFrom, effectiveDigest, fingerprint, reason, state, widens };
+  const { approvalId, approve, by, credentialId, editedFrom, effectiveDigest, fingerprint, group, reason, state, widens } = facts;
+  const body = { approvalId, approve, by, credentialId, editedFrom, effectiveDigest, fingerprint, group, reason, state, widens };
   return callEntry("approval-decided", facts.place, body, undefined);
 }
 
