@@ -64,8 +64,9 @@ test("beyond `flowValuesMax` the oldest trusted values no longer vouch for anyth
   const turn = await turnOf(box);
   await turn.call({ tool: "text.known", arguments: { text: "one@x.example two@x.example" } });
   expect((await send(turn, "one@x.example")).outcome.kind).toBe("completed");
-  await turn.call({ tool: "text.known", arguments: { text: "three@x.example four@x.example five@x.example" } });
-  expect((await send(turn, "five@x.example")).outcome.kind).toBe("completed");
+  await turn.call({ tool: "text.known", arguments: { text: "three@x.example four@x.example five@x.example six@x.example" } });
+  // The items of a list are taken note of from the last to the first.
+  expect((await send(turn, "three@x.example")).outcome.kind).toBe("completed");
   expect((await send(turn, "one@x.example")).outcome.kind).toBe("pending");
   await box.close();
 });
