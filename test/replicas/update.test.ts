@@ -72,7 +72,8 @@ async function expectReplay(index: number, { session, order, callId }: Made): Pr
 async function expectAnswered(asked: Made & { readonly approvalId: string }, there: number, here: number): Promise<void> {
   const answered = await all.ask(at(there), "lead", `/v1/approvals/${asked.approvalId}/answer`, { approve: true });
   expect(answered.status).toBe(200);
-  await expect.poll(async () => endOf(await all.ask(at(here), "agent", `/v1/calls/${asked.callId}`))).toBe("completed");
+  const told = async (): Promise<string | undefined> => endOf(await all.ask(at(here), "agent", `/v1/calls/${asked.callId}`));
+  await expect.poll(told, { timeout: 30_000 }).toBe("completed");
   await expectReplay(here, asked);
 }
 
@@ -81,7 +82,7 @@ async function expectUnderstanding(from: number, to: number, session: string, ra
   await expectReplay(to, await make(from, session));
   const slow = newOrder("slow");
   const first = call(from, session, slow);
-  await expect.poll(async () => (await effectsOf(all, slow)).count, { interval: 10, timeout: 10_000 }).toBe(1);
+  await expect.poll(async () => (await effectsOf(all, slow)).count, { interval: 10, timeout: 30_000 }).toBe(1);
   const joined = await call(to, session, slow);
   expect(joined.body).toMatchObject({ callId: (await first).body["callId"], outcome: { kind: "completed" } });
   expect(await effectsOf(all, slow)).toEqual({ count: 1, twice: [] });
