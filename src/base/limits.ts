@@ -182,6 +182,7 @@ export const limitTable = {
   historyRulesMax: { value: 1_000, unit: "rules", about: "sequences, and separations, of one policy" },
   historyWindowMsMax: { value: 31_622_400_000, unit: "ms", about: "earlier calls that a sequence or separation looks back on" },
   quorumMax: { value: 10, unit: "people", about: "people who must approve one call" },
+  factCacheMsMax: { value: 3_600_000, unit: "ms", about: "a fact may be kept for later calls" },
   factsPerCallMax: { value: 8, unit: "facts", about: "facts looked up for one call" },
   policyBytesMax: { value: 8_388_608, unit: "bytes", about: "one policy file" },
   // Connectors.

@@ -2,12 +2,12 @@ import { canonicalJson } from "../base/canonical-json.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { Decision } from "../domain/decision.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
-import type { Answer } from "../domain/outcome.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
 import { factAbsent, type DecisionInput } from "../policy/engine.ts";
 import type { HistoryFinding } from "../policy/history.ts";
 import { claimedRules, lookBack } from "./history.ts";
 import { stop, stopWith } from "./endings.ts";
+import { lookUpFacts, type FactsFrom } from "./fact-look-ups.ts";
 import { applyNarrowing, narrowedArguments, narrowsCall } from "./narrow.ts";
 import { noFacts } from "./state.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
@@ -64,9 +64,27 @@ function judge(state: CallState): Verdict | Promise<Verdict> {
   const requests = engine.neededFacts(input);
   if (requests.kind === "error") return stop("DECISION_FAILED", `rule \`${requests.rule}\` could not be decided, which denies`);
   if (requests.facts.length === 0) return decideWithHistory(state, input);
-  return lookUpFacts(state, requests.facts).then((refusal) =>
-    refusal === undefined ? decideWithHistory(state, input) : stopWith(refusal),
-  );
+  return lookUpFacts(state, requests.facts).then((found) => {
+    switch (found.kind) {
+      case "failed":
+        return stopWith(found.error);
+      case "absent":
+        return stopWith(absentOrForeign(state, found.from));
+      case "facts":
+        state.facts = found.facts;
+        state.factsFrom = found.from;
+        return decideOnFacts(state, input);
+    }
+  });
+}
+
+/**
+ * What the facts deny is denied before anybody looks back on earlier calls: a record of somebody else must not cost more than one that is not there.
+ */
+function decideOnFacts(state: CallState, input: DecisionInput): Verdict | Promise<Verdict> {
+  const { facts, runtime } = state;
+  const first = runtime.policy.engine.decide({ ...input, facts });
+  return first.effect === "deny" ? decide(state, input, input.args, []) : decideWithHistory(state, input);
 }
 
 /** Where rules look back on earlier calls, what they find is part of the decision; the gate claims it. */
@@ -88,7 +106,7 @@ function decideWithHistory(state: CallState, input: DecisionInput): Verdict | Pr
 function decide(state: CallState, input: DecisionInput, args: JsonObject, findings: readonly HistoryFinding[]): Verdict | Promise<Verdict> {
   const { runtime, facts } = state;
   const decided = runtime.policy.engine.decide({ ...input, facts, findings });
-  const withFacts = facts === noFacts ? decided : { ...decided, factDigests: digests(facts) };
+  const withFacts = facts === noFacts ? decided : { ...decided, factDigests: digests(facts), ...cachedFrom(state) };
   const decision = state.history === undefined ? withFacts : { ...withFacts, history: claimedRules(state.history) };
   state.decision = decision;
   if (decision.effect === "deny") return stopWith(denialByHistory(decision, findings) ?? denial(state, decision));
@@ -141,28 +159,8 @@ function authorizeInside(state: CallState): Verdict {
   return proceed;
 }
 
-async function lookUpFacts(
-  state: CallState,
-  requests: readonly { readonly name: string; readonly tool: string; readonly arguments: Readonly<Record<string, Json>> }[],
-): Promise<ToolCallError | undefined> {
-  const answers = await Promise.all(
-    requests.map((request) => state.runtime.callInside(state, { tool: request.tool, arguments: request.arguments, purpose: "fact" })),
-  );
-  const facts: Record<string, Json> = {};
-  for (const [index, request] of requests.entries()) {
-    const answer = answers[index] as Answer;
-    const { outcome } = answer;
-    if (outcome.kind === "completed" && outcome.result.value === null) return absentOrForeign(state);
-    if (outcome.kind === "completed") facts[request.name] = outcome.result.value ?? null;
-    else if (outcome.kind === "failed" && outcome.error.code === "TOOL_REFUSED") return absentOrForeign(state);
-    else return toolCallError("DECISION_UNAVAILABLE", `the fact \`${request.name}\` could not be looked up, which denies; try again later`);
-  }
-  state.facts = facts;
-  return undefined;
-}
-
 /** The record is not there: the same words as for a record of somebody else. */
-function absentOrForeign(state: CallState): ToolCallError {
+function absentOrForeign(state: CallState, from: FactsFrom | undefined): ToolCallError {
   const { runtime } = state;
   state.decision = {
     effect: "deny",
@@ -171,6 +169,7 @@ function absentOrForeign(state: CallState): ToolCallError {
     notify: false,
     policyVersion: runtime.policy.engine.version,
     factDigests: {},
+    ...(from !== undefined && { factsFrom: from }),
   };
   return denial(state, state.decision);
 }
@@ -185,6 +184,10 @@ function denial({ registered, runtime }: CallState, decision: Decision): ToolCal
     runtime.policy.engine.denialWords(tool, decision) ??
       `not permitted: the user behind this session may not call \`${tool.name}\` with these arguments, or the record does not exist`,
   );
+}
+
+function cachedFrom({ factsFrom }: CallState): Pick<Decision, "factsFrom"> {
+  return factsFrom === undefined ? {} : { factsFrom };
 }
 
 function digests(facts: Readonly<Record<string, Json>>): Readonly<Record<string, string>> {

@@ -16,7 +16,7 @@ export function findCached(state: CallState): boolean {
   const { runtime, registered, session, parent } = state;
   const { tool } = registered as NonNullable<typeof registered>;
   if (tool.cache === undefined || tool.tier !== "read" || parent !== undefined) return false;
-  const key = keyOf(state, tool);
+  const key = readKey(session, tool, state.effectiveDigest);
   const found = runtime.cache.find(key, runtime.clock.now());
   state.cached = found;
   if (found !== undefined) return true;
@@ -24,11 +24,11 @@ export function findCached(state: CallState): boolean {
   return false;
 }
 
-function keyOf(state: CallState, tool: Tool): string {
-  const { session } = state;
+/** Names what a read brought: whose rights it was made with, by which definition of which tool, and what was asked. */
+export function readKey(session: CallState["session"], tool: Tool, asked: string): string {
   const { tenant, user, roles, attributes } = session.principal;
   const whose = [tenant, user, [...roles].sort(), attributes, session.credentialId, session.dataSubject ?? null];
-  return sha256Hex(canonicalJson([...whose, tool.name, tool.fingerprint, state.effectiveDigest]));
+  return sha256Hex(canonicalJson([...whose, tool.name, tool.fingerprint, asked]));
 }
 
 /** What an earlier read brought, for a call that it answers. */

@@ -14,8 +14,8 @@ export type FactAnswer =
 export interface RecordedFacts {
   /** Takes note of an entry of a look-up. False: it is none. */
   note(item: TrailItem): boolean;
-  /** What the call's own look-up brought. */
-  answerTo(callId: string, request: FactRequest): FactAnswer;
+  /** What the call's own look-up brought, or the earlier one that answered for it. */
+  answerTo(callId: string, request: FactRequest, fromCallId?: string): FactAnswer;
   /** The call was judged; what was looked up for it is needed no more. */
   forget(callId: string): void;
 }
@@ -31,10 +31,16 @@ interface LookUp {
 export function recordedFacts(max: number): RecordedFacts {
   const byId = new Map<string, LookUp>();
   const byParent = new Map<string, LookUp[]>();
+  /** Those that may answer later calls as well. */
+  const settled = new Map<string, LookUp>();
   return {
     note(item) {
       const callId = item.entry.callId ?? "";
-      if (item.entry.kind === "call-settled") return settle(byId, callId, item);
+      if (item.entry.kind === "call-settled")
+        return settle(byId, callId, item, (lookUp) => {
+          dropOldest(settled, max);
+          settled.set(callId, lookUp);
+        });
       const { purpose, parentCallId, tool } = item.body as unknown as CallBody;
       if (purpose === "call" || parentCallId === undefined) return false;
       const given = item.private?.["arguments"];
@@ -46,10 +52,11 @@ export function recordedFacts(max: number): RecordedFacts {
       byParent.set(parentCallId, [...(byParent.get(parentCallId) ?? []), lookUp]);
       return true;
     },
-    answerTo(callId, request) {
+    answerTo(callId, request, fromCallId) {
       const wanted = canonicalJson(request.arguments);
       const tool = request.tool.split("@")[0] as string;
-      const made = (byParent.get(callId) ?? []).filter((lookUp) => lookUp.tool === tool);
+      const earlier = fromCallId === undefined ? undefined : settled.get(fromCallId);
+      const made = [...(earlier === undefined ? [] : [earlier]), ...(byParent.get(callId) ?? [])].filter((lookUp) => lookUp.tool === tool);
       const same = made.findLast((lookUp) => lookUp.arguments === wanted) ?? made.find((lookUp) => lookUp.arguments === undefined);
       return same?.answer ?? { kind: "missing", why: "fact-not-recorded" };
     },
@@ -59,11 +66,12 @@ export function recordedFacts(max: number): RecordedFacts {
   };
 }
 
-function settle(byId: Map<string, LookUp>, callId: string, item: TrailItem): boolean {
+function settle(byId: Map<string, LookUp>, callId: string, item: TrailItem, keep: (lookUp: LookUp) => void): boolean {
   const lookUp = byId.get(callId);
   if (lookUp === undefined) return false;
   byId.delete(callId);
   lookUp.answer = answerIn(item);
+  keep(lookUp);
   return true;
 }
 

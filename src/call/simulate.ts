@@ -238,7 +238,7 @@ class Simulation {
     if (needed.kind === "error") return judgedAs({ effect: "deny", approvers: [], rules: [`error:${needed.rule}`] });
     const facts: Record<string, Json> = {};
     for (const request of needed.facts) {
-      const answer = this.#facts.answerTo(callId, request);
+      const answer = this.#facts.answerTo(callId, request, body.decision?.factsFrom?.[request.name]);
       if (answer.kind === "missing") return unjudged(answer.why);
       if (answer.kind === "absent") return judgedAs({ effect: "deny", approvers: [], rules: [factAbsent] });
       facts[request.name] = answer.value;

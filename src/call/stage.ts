@@ -12,6 +12,7 @@ import type { CachedResult, CacheOrigin } from "../resilience/read-cache.ts";
 import type { Row, RowKey } from "../store/store.ts";
 import type { ArgumentTexts } from "./argument-texts.ts";
 import type { CallSet } from "./call-set.ts";
+import type { FactsFrom } from "./fact-look-ups.ts";
 import type { HeldHistory } from "./history.ts";
 import type { CallKey } from "./keys.ts";
 import type { NarrowedCall } from "./narrow.ts";
@@ -107,6 +108,8 @@ export interface CallState {
   /** Looks for an earlier call under the same key or meaning, where that was put off because there is most likely none. */
   lookLater: (() => Promise<Verdict>) | undefined;
   facts: Readonly<Record<string, Json>>;
+  /** Earlier look-ups whose answers the facts are. */
+  factsFrom: FactsFrom | undefined;
   /** What the call claims of the history of calls; undefined where no rule looks back. */
   history: HeldHistory | undefined;
   decision: Decision | undefined;

@@ -68,6 +68,7 @@ class TravellingCall implements CallState {
   meaningRow: CallState["meaningRow"] = undefined;
   lookLater: CallState["lookLater"] = undefined;
   facts: CallState["facts"] = noFacts;
+  factsFrom: CallState["factsFrom"] = undefined;
   history: CallState["history"] = undefined;
   decision: CallState["decision"] = undefined;
   traced: CallState["traced"] = undefined;

@@ -192,7 +192,7 @@ policy:
         "15:54 expected one of \`read\`, \`reversible\`, \`irreversible\`, \`privileged\`; got \`raed\` (nearest: \`read\`)",
         "17:11 no limit is named \`drainMS\` (nearest: \`drainMs\`) | the table is in docs/limits.md",
         "17:36 expected a whole number of at least 1",
-        "21:38 unknown effect \`dney\` (nearest: \`deny\`); known are \`allow\`, \`modify\`, \`ask\`, \`deny\`",
+        "21:38 unknown effect \`dney\` (nearest: \`deny\`); known are \`allow\`, \`modify\`, \`ask\`, \`defer\`, \`deny\`",
       ]
     `);
     expect(JSON.stringify(places(loaded))).not.toContain("hunter2");

@@ -44,6 +44,8 @@ export interface Decision {
   readonly policyVersion: string;
   /** Facts that the decision rests on, by name, as SHA-256 of their canonical value: a changed fact voids an approval. */
   readonly factDigests: Readonly<Record<string, string>>;
+  /** Facts that an earlier call's look-up answered, with the id of that look-up. Left out where each was looked up for this call. */
+  readonly factsFrom?: Readonly<Record<string, string>>;
   /** What rules changed of the arguments before the call was decided. Left out where nothing was. */
   readonly narrowed?: readonly NarrowedArgument[];
   /** With `defer`: how long. */

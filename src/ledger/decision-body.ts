@@ -5,6 +5,7 @@ export interface DecisionBody {
   readonly approvers?: readonly string[] | undefined;
   readonly effect: string;
   readonly factDigests?: Readonly<Record<string, string>> | undefined;
+  readonly factsFrom?: Readonly<Record<string, string>> | undefined;
   readonly gate?: Gate | undefined;
   readonly history?: readonly string[] | undefined;
   /** Which arguments rules changed; `requestDigest` and `effectiveDigest` of the entry are over those before and after. */
@@ -26,6 +27,7 @@ export function decisionBody(decision: Decision): DecisionBody {
     approvers: decision.ask?.approvers,
     effect: decision.effect,
     factDigests: hasFacts ? decision.factDigests : undefined,
+    factsFrom: decision.factsFrom,
     gate: decision.ask?.gate,
     history: decision.history,
     narrowed: decision.narrowed,

@@ -56,6 +56,8 @@ export interface FactSpec {
    * that nobody learns which it was.
    */
   readonly absent?: string;
+  /** How long its answer may serve later calls of the same user that can be taken back. Absent: it is looked up for each call. */
+  readonly cacheMs?: number;
 }
 
 /** What rules over the history of calls have in common. */

@@ -13,10 +13,15 @@ export function explainDecision(decision: Decision): string {
   const { delay } = decision;
   if (delay !== undefined) lines.push(`  waits until ${isoTime(delay.wakeAtMs)}, at most until ${isoTime(delay.expiresAtMs)}`);
   const facts = Object.entries(decision.factDigests);
-  if (facts.length > 0) lines.push(`  facts ${facts.map(([name, digest]) => `${name} (${digest.slice(0, 12)})`).join(", ")}`);
+  if (facts.length > 0)
+    lines.push(`  facts ${facts.map(([name, digest]) => `${name} (${digest.slice(0, 12)}${fromOf(decision, name)})`).join(", ")}`);
   if (decision.history !== undefined && decision.history.length > 0) lines.push(`  counts for ${decision.history.join(", ")}`);
   lines.push(`  policy ${shortVersion(decision.policyVersion)}`);
   return lines.join("\n");
+}
+
+function fromOf({ factsFrom }: Decision, name: string): string {
+  return factsFrom?.[name] === undefined ? "" : `, cached from ${factsFrom[name]}`;
 }
 
 function headline(decision: Decision): string {

@@ -10,6 +10,8 @@ export interface FactRequest {
   readonly name: string;
   readonly tool: string;
   readonly arguments: JsonObject;
+  /** How long the answer may be kept; absent: not at all. */
+  readonly cacheMs?: number;
 }
 
 /** The look-ups of a call, or why they cannot be named, which denies it. */
@@ -47,7 +49,8 @@ function requestOf(fact: ReadyFact, scope: Scope): FactRequest | Failure {
     if (json === undefined) return failure(`the argument \`${name}\` is neither text, number, boolean, null nor a list of these`);
     made.push([name, json]);
   }
-  return { name: fact.name, tool: fact.tool, arguments: Object.fromEntries(made) };
+  const request = { name: fact.name, tool: fact.tool, arguments: Object.fromEntries(made) };
+  return fact.cacheMs === undefined ? request : { ...request, cacheMs: fact.cacheMs };
 }
 
 /** A value as JSON; undefined for what JSON cannot hold exactly, such as a time or a large integer. */

@@ -31,12 +31,19 @@ export function parseFacts(raw: unknown, limits: Limits, report: Report): Policy
     const place = report.at(name);
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || nameProblem(name) !== undefined)
       place.add("a fact's name is used in expressions: letters, digits and `_`, beginning with a letter");
-    const object = members(spec, { known: ["tool", "arguments", "absent"] }, place);
+    const object = members(spec, { known: ["tool", "arguments", "absent", "cacheMs"] }, place);
     if (object === undefined) continue;
     const tool = text(object["tool"], 200, place.at("tool")) ?? "";
     if (tool.includes("*")) place.at("tool").add("a fact is looked up by one tool; stars are not allowed here");
     const absent = object["absent"] === undefined ? undefined : text(object["absent"], absentCharsMax, place.at("absent"));
-    const fact: FactSpec = { tool, arguments: parseFactArguments(object["arguments"], limits, place.at("arguments")) };
+    const cacheMs = wholeNumber(object["cacheMs"], 1, place.at("cacheMs"));
+    if (cacheMs !== undefined && cacheMs > limits.factCacheMsMax)
+      place.at("cacheMs").add(`a fact is kept for at most ${limits.factCacheMsMax} ms (\`factCacheMsMax\`)`);
+    const fact: FactSpec = {
+      ...(cacheMs !== undefined && { cacheMs }),
+      tool,
+      arguments: parseFactArguments(object["arguments"], limits, place.at("arguments")),
+    };
     facts.push([name, absent === undefined ? fact : { ...fact, absent }]);
   }
   return Object.fromEntries(facts);

@@ -111,6 +111,13 @@ const fact: JsonObject = {
       additionalProperties: expression,
       description: "CEL by argument name, over `args`, `principal`, `session`, `tool`.",
     },
+    cacheMs: {
+      type: "integer",
+      minimum: 1,
+      maximum: defaultLimits.factCacheMsMax,
+      description:
+        "How long its answer may serve later calls of the same user that are read or reversible; a write to its source ends that. Not on a store that processes share. Default: looked up for each call.",
+    },
     absent: {
       type: "string",
       minLength: 1,

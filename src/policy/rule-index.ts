@@ -29,6 +29,7 @@ export interface ReadyFact {
   readonly name: string;
   readonly tool: string;
   readonly arguments: readonly (readonly [string, Evaluate])[];
+  readonly cacheMs: number | undefined;
 }
 
 /** All that a policy says of one tool. */
@@ -152,5 +153,5 @@ function readyFact(name: string, policy: PolicyDocument, limits: Limits): ReadyF
     const parsed = parseExpression(source, names, limits);
     return [argument, "problem" in parsed ? () => failure(parsed.problem) : compileExpression(parsed, limits)];
   });
-  return { name, tool: spec?.tool ?? "", arguments: compiled };
+  return { name, tool: spec?.tool ?? "", arguments: compiled, cacheMs: spec?.cacheMs };
 }
