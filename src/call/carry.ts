@@ -1,7 +1,6 @@
 import type { Answer, Outcome } from "../domain/outcome.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import type { Json } from "../domain/json.ts";
-import type { Load } from "../resilience/load.ts";
 import { outcomeOf, overloaded, pendingExecution } from "./endings.ts";
 import type { Runtime } from "./runtime.ts";
 import type { CallState, Purpose, StageName } from "./stage.ts";
@@ -25,18 +24,10 @@ export function createCarrier(
   journey: (state: CallState, from?: StageName) => Answer | Promise<Answer>,
   isClosing: () => boolean,
 ): Carrier {
-  async function untilEnded(state: CallState, answer: Promise<Answer>): Promise<Answer> {
-    try {
-      return await answer;
-    } finally {
-      runtime.running.delete(state.callId);
-    }
-  }
-
   function track(state: CallState, from?: StageName): Answer | Promise<Answer> {
     const answer = journey(state, from);
     if (!(answer instanceof Promise)) return answer;
-    const ended = untilEnded(state, answer);
+    const ended = atItsEnd(answer, () => runtime.running.delete(state.callId));
     runtime.running.set(state.callId, ended);
     return ended;
   }
@@ -54,7 +45,12 @@ export function createCarrier(
       // Before anything is looked up, and without a trace in the ledger: whoever floods us must not fill that as well.
       if (load.sheds(tenant, state.startedMonotonicMs)) return turnedAway(state, outcomeOf(overloaded()));
       const answer = track(state);
-      return answer instanceof Promise ? inTime(state, underLoad(load, tenant, answer)) : answer;
+      if (!(answer instanceof Promise)) return answer;
+      load.enter(tenant);
+      return inTime(
+        state,
+        atItsEnd(answer, () => load.leave(tenant)),
+      );
     },
     async inside(parent, request) {
       const call = callOf(runtime, { tool: request.tool, arguments: request.arguments });
@@ -86,13 +82,18 @@ function turnedAway(state: CallState, outcome: Outcome): Answer {
   return answerOf(state, outcome);
 }
 
-async function underLoad(load: Load, tenant: string, answer: Promise<Answer>): Promise<Answer> {
-  load.enter(tenant);
-  try {
-    return await answer;
-  } finally {
-    load.leave(tenant);
-  }
+/** The same answer, once what has to happen with it has happened: one step, where `finally` takes three. */
+function atItsEnd(answer: Promise<Answer>, task: () => void): Promise<Answer> {
+  return answer.then(
+    (given) => {
+      task();
+      return given;
+    },
+    (cause: unknown) => {
+      task();
+      throw cause;
+    },
+  );
 }
 
 /** A race, not only a signal: the caller is answered at the deadline whatever the tool does; the call itself goes on and is settled. */

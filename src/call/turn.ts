@@ -1,4 +1,3 @@
-import { canonicalJson } from "../base/canonical-json.ts";
 import type { Limits } from "../base/limits.ts";
 import { checkArguments } from "../codec/check-arguments.ts";
 import { malformed } from "../codec/parse-arguments.ts";
@@ -141,7 +140,7 @@ export function callOf(runtime: Pick<Runtime, "limits" | "ids">, request: CallRe
     id: typeof callId === "string" ? callId : runtime.ids.next("req"),
     hasProviderId: typeof callId === "string",
     name: typeof tool === "string" ? tool : "",
-    raw: checked.kind === "parsed" ? canonicalJson(checked.value) : "",
+    raw: checked.kind === "parsed" ? JSON.stringify(checked.value) : "",
     ...(checked.kind === "parsed" && { isRawWhole: true }),
     arguments: checked,
     key: typeof key === "string" ? key : undefined,

@@ -70,22 +70,32 @@ function copyObject(value: object, path: string, depth: number, check: Check): J
       refuse(path, `there are more than ${check.limits.argumentsKeysMax} keys in all; send fewer`);
     // Two quotes and a colon; a comma between members is left out of the lower bound.
     grow(check, key.length + 3);
-    copy[key] = copyValue(member, () => `${path}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`, depth, check);
+    copy[key] = copyValue(member, { within: path, key }, depth, check);
   }
   return copy;
 }
 
-function copyValue(value: unknown, path: () => string, depth: number, check: Check): Json {
+/** Where a value stands; spelled out only where something is wrong with it, or within it. */
+interface Place {
+  readonly within: string;
+  readonly key: string | number;
+}
+
+function pathOf({ within, key }: Place): string {
+  return `${within}/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`;
+}
+
+function copyValue(value: unknown, place: Place, depth: number, check: Check): Json {
   switch (typeof value) {
     case "string":
-      if (!value.isWellFormed()) refuse(path(), "half of a surrogate pair; expected well-formed Unicode");
+      if (!value.isWellFormed()) refuse(pathOf(place), "half of a surrogate pair; expected well-formed Unicode");
       grow(check, value.length + 2);
       return value;
     case "number":
-      if (!Number.isFinite(value)) refuse(path(), `found \`${value}\`; expected a finite number`);
+      if (!Number.isFinite(value)) refuse(pathOf(place), `found \`${value}\`; expected a finite number`);
       if (Math.abs(value) > Number.MAX_SAFE_INTEGER)
         refuse(
-          path(),
+          pathOf(place),
           `the number \`${value}\` cannot be kept exactly; send it as a string, or a number within ±${Number.MAX_SAFE_INTEGER}`,
         );
       grow(check, 1);
@@ -98,9 +108,9 @@ function copyValue(value: unknown, path: () => string, depth: number, check: Che
         grow(check, 4);
         return null;
       }
-      return Array.isArray(value) ? copyArray(value, path(), depth + 1, check) : copyObject(value, path(), depth + 1, check);
+      return Array.isArray(value) ? copyArray(value, pathOf(place), depth + 1, check) : copyObject(value, pathOf(place), depth + 1, check);
     default:
-      return refuse(path(), `expected a JSON value, found ${kindOf(value)}`);
+      return refuse(pathOf(place), `expected a JSON value, found ${kindOf(value)}`);
   }
 }
 
@@ -108,7 +118,7 @@ function copyArray(items: readonly unknown[], path: string, depth: number, check
   checkDepth(path, depth, check);
   grow(check, 2);
   const copy: Json[] = [];
-  for (let index = 0; index < items.length; index += 1) copy.push(copyValue(items[index], () => `${path}/${index}`, depth, check));
+  for (let index = 0; index < items.length; index += 1) copy.push(copyValue(items[index], { within: path, key: index }, depth, check));
   return copy;
 }
 

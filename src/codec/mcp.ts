@@ -82,7 +82,7 @@ function contentBlock(part: ResultPart): JsonObject {
   const sound = replyPart(part, () => undefined);
   switch (sound.kind) {
     case "value":
-      return { type: "text", text: typeof sound.value === "string" ? sound.value : JSON.stringify(sound.value) };
+      return { type: "text", text: typeof sound.value === "string" ? sound.value : (sound.text ?? JSON.stringify(sound.value)) };
     case "omitted":
       return textBlock({ omitted: sound.about });
     case "media": {

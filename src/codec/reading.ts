@@ -2,7 +2,6 @@
  * What the forms have in common when they decode: each reads its provider's shape into a `Reading`, and `toDecoded` makes calls of it: names mapped
  * back, arguments parsed, ids minted, duplicates, surplus and cut-off calls refused one by one.
  */
-import { canonicalJson } from "../base/canonical-json.ts";
 import type { Limits } from "../base/limits.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { ToolCall } from "../domain/tool-call.ts";
@@ -169,10 +168,10 @@ function unproject(value: JsonObject, schema: JsonObject | undefined): ParsedArg
   return { kind: "parsed", value: isStrict ? dropProjectedNulls(schema, value) : value };
 }
 
-// Evidence: the text as sent, or canonical text of what was read; of a refused object as much as can be written. Bounded like arguments are.
+// Evidence: the text as sent, or JSON of what was read, in the order of its own members; of a refused object as much as can be written. Bounded like arguments are.
 function rawText(source: Source, read: ParsedArguments, limits: Limits): string {
   if (source.kind !== "object") return typeof source.text === "string" ? source.text.slice(0, limits.argumentsBytesMax) : "";
-  if (read.kind === "parsed") return canonicalJson(read.value);
+  if (read.kind === "parsed") return JSON.stringify(read.value);
   let valuesLeft = limits.argumentsBytesMax;
   const counted = (_key: string, member: unknown): unknown => {
     valuesLeft -= 1;

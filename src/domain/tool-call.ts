@@ -12,7 +12,7 @@ export interface ToolCall {
   readonly hasProviderId: boolean;
   /** The tool's own name (already mapped back from the provider's), with an optional `@version`. */
   readonly name: string;
-  /** The arguments exactly as sent: evidence. Canonical text where the provider sends an object. */
+  /** The arguments exactly as sent: evidence. Where the provider sends an object, its JSON with the members in their order. */
   readonly raw: string;
   /** Parsing `raw` gives exactly `arguments`, so their canonical text can still be made when the value is in other hands. */
   readonly isRawWhole?: true;

@@ -49,12 +49,7 @@ function readBytes(request: IncomingMessage, bytesMax: number, gather: Gather): 
 
 /** A JSON object, read as strictly as the arguments of a call: duplicate keys, prototype keys, lossy numbers and excess of any kind are refused. */
 export function parseBody(text: string, limits: Limits): { readonly value: JsonObject } | { readonly error: ToolCallError } {
-  const parsed = parseArguments(text, {
-    ...limits,
-    argumentsBytesMax: limits.bodyBytesMax,
-    argumentsDepthMax: limits.bodyDepthMax,
-    argumentsKeysMax: limits.bodyKeysMax,
-  });
+  const parsed = parseArguments(text, boundsOf(limits));
   if (parsed.kind === "parsed") return { value: parsed.value };
   // The reader speaks of the arguments of a call; here the same is wrong with the body around it.
   const message = parsed.error.message
@@ -64,6 +59,18 @@ export function parseBody(text: string, limits: Limits): { readonly value: JsonO
     .replaceAll("the response was", "it was")
     .trim();
   return { error: toolCallError("REQUEST_INVALID", message) };
+}
+
+const bounds = new WeakMap<Limits, Limits>();
+
+/** The bounds of a body in the places where the reader of arguments looks for its own; worked out once for each table. */
+function boundsOf(limits: Limits): Limits {
+  const known = bounds.get(limits);
+  if (known !== undefined) return known;
+  const { bodyBytesMax: argumentsBytesMax, bodyDepthMax: argumentsDepthMax, bodyKeysMax: argumentsKeysMax } = limits;
+  const made = { ...limits, argumentsBytesMax, argumentsDepthMax, argumentsKeysMax };
+  bounds.set(limits, made);
+  return made;
 }
 
 /** Whether a content type says JSON in UTF-8. */

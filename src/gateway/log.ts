@@ -28,14 +28,17 @@ export function createJsonLogger(parts: {
   readonly clock: Clock;
   readonly limits: Pick<Limits, "logLinesWaitingMax">;
 }): Logger {
-  let waiting: string[] = [];
+  // Written at the flush, all in a row: a request does not wait for its line to be put into words.
+  let waiting: { readonly line: LogLine; readonly atMs: number }[] = [];
   let droppedCount = 0;
   let isScheduled = false;
   function flush(): void {
     isScheduled = false;
     if (waiting.length === 0) return;
-    if (droppedCount > 0) waiting.push(lineOf({ level: "warn", event: "log-lines-dropped", count: droppedCount }, parts.clock));
-    const text = waiting.join("");
+    if (droppedCount > 0)
+      waiting.push({ line: { level: "warn", event: "log-lines-dropped", count: droppedCount }, atMs: parts.clock.now() });
+    let text = "";
+    for (const { line, atMs } of waiting) text += lineOf(line, atMs);
     waiting = [];
     droppedCount = 0;
     parts.write(text);
@@ -46,7 +49,7 @@ export function createJsonLogger(parts: {
         droppedCount += 1;
         return;
       }
-      waiting.push(lineOf(line, parts.clock));
+      waiting.push({ line, atMs: parts.clock.now() });
       if (isScheduled) return;
       isScheduled = true;
       parts.clock.after(flushAfterMs, flush);
@@ -55,10 +58,10 @@ export function createJsonLogger(parts: {
   };
 }
 
-function lineOf(line: LogLine, clock: Clock): string {
-  const text = JSON.stringify({ at: isoTime(clock.now()), ...line });
+function lineOf(line: LogLine, atMs: number): string {
+  const text = JSON.stringify({ at: isoTime(atMs), ...line });
   const whole =
-    text.length <= lineCharsMax ? text : JSON.stringify({ at: isoTime(clock.now()), level: line.level, event: line.event, isCut: true });
+    text.length <= lineCharsMax ? text : JSON.stringify({ at: isoTime(atMs), level: line.level, event: line.event, isCut: true });
   // JSON leaves DEL and the C1 controls as they are; some terminals obey them.
   return `${whole.replace(/[\u007f-\u009f\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`;
 }
