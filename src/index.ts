@@ -16,6 +16,7 @@ export type {
   Signalbox,
   TurnOptions,
 } from "./call/box.ts";
+export type { Delegated, DelegationOptions } from "./call/delegation.ts";
 export { resultParts } from "./call/shape.ts";
 export { httpConnector } from "./connectors/http.ts";
 export type { HttpOptions } from "./connectors/http-options.ts";

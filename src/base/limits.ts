@@ -140,6 +140,10 @@ export const limitTable = {
     about: "ledger entries of other sessions that one look opens; with more, everything counts as read",
   },
   readersShownMax: { value: 20, unit: "sessions", about: "other sessions of the user whose reading is named where a session is shown" },
+  delegationDepthMax: { value: 5, unit: "sessions", about: "sessions above a delegated one" },
+  delegationMsMax: { value: 86_400_000, unit: "ms", about: "a delegated session ends by then" },
+  delegationsMax: { value: 1_000, unit: "sessions", about: "sessions that one conversation delegates to in all, over all levels" },
+  delegatedGlobsMax: { value: 100, unit: "globs", about: "tool globs of one delegation" },
   sessionDenialsMax: { value: 5, unit: "denials", about: "denials that stop a session" },
   // Tools and policy.
   toolsPerRequestMax: { value: 20, unit: "tools", about: "full definitions in one request before a warning" },

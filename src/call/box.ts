@@ -14,6 +14,7 @@ import type { StreamForm } from "../codec/stream.ts";
 import type { AuditView } from "../ledger/audit-view.ts";
 import type { TrailItem } from "../ledger/trail.ts";
 import type { Store } from "../store/store.ts";
+import type { Delegated, DelegationOptions } from "./delegation.ts";
 import type { HealthReport } from "./tool-health.ts";
 import type { ReadOnlyChange, ReadOnlyState } from "./read-only.ts";
 import type { SimulationItem } from "./simulate.ts";
@@ -31,6 +32,9 @@ export interface Signalbox {
    * private. `SESSION_UNKNOWN` where the tenant has none of that id.
    */
   sessionView(sessionId: string, tenant: string): Promise<SessionView>;
+
+  /** The credential that a delegated session's token proves, as long as the session lasts; undefined for anything else. */
+  delegated(token: string): Promise<Credential | undefined>;
 
   /** Outcome of an earlier call of the credential's tenant; a running or parked one is `pending`. `NOT_FOUND` otherwise. */
   outcome(callId: string, credential: Credential): Promise<Answer>;
@@ -179,6 +183,11 @@ export interface BoxSession {
   readonly id: string;
   readonly session: Session;
   readonly principal: Principal;
+  /**
+   * Hands a part of what this session may do to another agent, as a session below it for the same user. Never more than this one has, whatever is asked for;
+   * what is taken from this one is taken from it as well, at its next gate. Throws `REQUEST_INVALID`, `PERMISSION_DENIED`, `SESSION_STOPPED`.
+   */
+  delegate(options: DelegationOptions): Promise<Delegated>;
   /** A turn. Throws `REQUEST_INVALID` for words beyond `saidCharsMax`, reasoning beyond `reasoningCharsMax`, ids beyond `callIdCharsMax`. */
   turn(facts?: TurnOptions): BoxTurn;
   /** Tools that this principal may call, newest version of each. */

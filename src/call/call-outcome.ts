@@ -4,13 +4,14 @@ import type { Credential } from "../domain/principal.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
 import { isShared } from "../store/shared.ts";
 import type { Assembly } from "./assemble.ts";
+import { isWithin } from "./delegation.ts";
 import { outcomeOf, pendingExecution } from "./endings.ts";
 
 /** Where an earlier call of the tenant stands. Calls of other credentials' sessions look absent, except to an administrator. */
 export async function outcomeOfCall(
-  parts: Pick<Assembly, "runtime">,
+  parts: Pick<Assembly, "runtime" | "sessions">,
   callId: string,
-  credential: Pick<Credential, "id" | "tenant" | "administers">,
+  credential: Pick<Credential, "id" | "tenant" | "administers" | "sessionId">,
 ): Promise<Answer> {
   const { runtime } = parts;
   const absent = (): ToolCallError => toolCallError("NOT_FOUND", `no call \`${callId.slice(0, 60)}\` here`);
@@ -26,6 +27,10 @@ export async function outcomeOfCall(
     }
   ).body;
   if (body.credentialId !== credential.id && !credential.administers) throw absent();
+  if (credential.sessionId !== undefined) {
+    const session = await parts.sessions.find(first.sessionId ?? "", credential.tenant);
+    if (session === undefined || !isWithin(session, credential)) throw absent();
+  }
   const base = {
     callId,
     providerCallId: body.providerCallId ?? callId,

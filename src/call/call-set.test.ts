@@ -31,6 +31,15 @@ const get = (orderId: string) => ({ tool: "order.get", arguments: { orderId } })
 const kinds = (answers: readonly Answer[]): readonly string[] => answers.map((answer) => codeOf(answer) ?? answer.outcome.kind);
 const messageOf = ({ outcome }: Answer): string => ("error" in outcome ? outcome.error.message : "");
 
+const libraryLike = {
+  tenant: "acme",
+  actsFor: ["*"],
+  approves: [],
+  administers: false,
+  words: "attested",
+  authenticatedAtMs: undefined,
+} as const;
+
 /** A shop, and how to make calls of it as a set. */
 async function setBox(options: SignalboxOptions = {}) {
   const made = await shopBox({ limits, policy: { roles, rules: [waived] }, ...options });
@@ -145,6 +154,29 @@ describe("calls that run together or not at all", () => {
     expect(shop.refunds).toHaveLength(2);
     await box.close();
   });
+
+  it(
+    "answers a set as before also in another process, which takes its calls for new until it has looked",
+    { timeout: 60_000 },
+    async () => {
+      const shared = { store: (await server.newDatabase()) as `postgres://${string}`, keys: join(folder, "again.keys") };
+      const options = { ...shared, policy: { roles, rules: [waived], sequences: [dailySum] } };
+      const calls = [
+        { ...refund("A-1", 60), id: "c1" },
+        { ...refund("A-2", 30), id: "c2" },
+      ];
+      const first = await setBox(options);
+      const here = await first.session.turn({ id: "t1", allOrNothing: true }).answers("plain", calls);
+      const second = await setBox({ ...options, clock: first.clock, shop: first.shop } as never);
+      const same = await second.box.resume(first.session.id, { ...libraryLike, id: "library" });
+      const there = await same.turn({ id: "t1", allOrNothing: true }).answers("plain", calls);
+      expect(kinds(there)).toEqual(["completed", "completed"]);
+      expect(there.map(({ callId }) => callId)).toEqual(here.map(({ callId }) => callId));
+      expect(first.shop.refunds).toHaveLength(2);
+      await first.box.close();
+      await second.box.close();
+    },
+  );
 
   const stores = {
     memory: () => Promise.resolve({}),

@@ -11,6 +11,7 @@ import { outcomeOf, stopWith } from "./endings.ts";
 import { explainRefusal, gateClaims, passGate, unrecordedIntent, type Claims } from "./gate.ts";
 import { lookBackTogether } from "./history-together.ts";
 import { intendedEntry, prepareVault } from "./record.ts";
+import { lookAfterAll } from "./replay.ts";
 import type { CallState, Verdict } from "./stage.ts";
 
 interface Waiting {
@@ -37,8 +38,11 @@ export class CallSet {
   }
 
   /** Waits at the gate for the other calls of the set, and says how it went for this one. */
-  gate(state: CallState): Promise<Verdict> {
-    return new Promise((resolve) => {
+  async gate(state: CallState): Promise<Verdict> {
+    // One that was only taken for a new call is answered as before, and does not count a second time with the others.
+    const looked = await lookAfterAll(state);
+    if (looked.kind !== "proceed") return looked;
+    return await new Promise((resolve) => {
       this.#waiting.push({ state, answer: resolve });
       this.#decideWhenComplete();
     });

@@ -4,6 +4,7 @@ import type { Json } from "../domain/json.ts";
 import { ToolCallError, toolCallError } from "../errors/tool-call-error.ts";
 import type { CommitResult, Operation, RowKey } from "../store/store.ts";
 import { deferralOver } from "./deferral-rows.ts";
+import { stricter } from "./delegation.ts";
 import { historyClaims } from "./history.ts";
 import { stop, stopWith } from "./endings.ts";
 import { meaningKey, type KeyClaim, type KeyState, type MeaningClaim } from "./keys.ts";
@@ -105,6 +106,7 @@ function push(claims: Claims, guard: Guard, operation: Operation): void {
 function claimIdentity(state: CallState, claims: Claims): void {
   const { session } = state;
   push(claims, "session", { op: "expect", key: session.rowKey, version: session.rowVersion });
+  for (const operation of session.lineage) push(claims, "session", operation);
   if (state.registered?.tool.tier !== "read") for (const operation of session.switches) push(claims, "session", operation);
   push(claims, "principal", { op: "expect", key: session.principalKey, version: session.principalVersion });
 }
@@ -187,13 +189,12 @@ function claimBudget(state: CallState, claims: Claims): void {
   if (state.parent !== undefined) return;
   const { session, registered, runtime } = state;
   const { tool } = registered as NonNullable<typeof registered>;
-  const claim = claimSessionBudget({
-    counters: session.counters,
-    budget: runtime.policy.sessionBudget,
-    costMicrosUsd: tool.costMicrosUsd,
-  });
-  state.heldMicrosUsd = claim.heldMicrosUsd;
-  for (const operation of claim.operations) push(claims, "budget", operation);
+  for (const { counters, own } of session.accounts) {
+    const budget = stricter(runtime.policy.sessionBudget, own);
+    const claim = claimSessionBudget({ counters, budget, costMicrosUsd: tool.costMicrosUsd });
+    state.heldMicrosUsd = claim.heldMicrosUsd;
+    for (const operation of claim.operations) push(claims, "budget", operation);
+  }
 }
 
 /** What follows for a call from the claim at `index` that did not hold. */
@@ -219,7 +220,9 @@ export function explainRefusal(state: CallState, { operations, guards }: Claims,
         ...(state.approval !== undefined && { approvalId: state.approval.approval.id }),
       });
     case "budget": {
-      const refusal = budgetRefusal(operation.key.key, state.runtime.policy.sessionBudget);
+      const { accounts } = state.session;
+      const own = accounts.find(({ counters }) => Object.values(counters).some(({ key }) => key === operation.key.key))?.own ?? {};
+      const refusal = budgetRefusal(operation.key.key, stricter(state.runtime.policy.sessionBudget, own));
       return stop("BUDGET_EXCEEDED", refusal.message, refusal.parts);
     }
     case "none":

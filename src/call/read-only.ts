@@ -30,12 +30,12 @@ const space = "read-only";
 const attemptsMax = 10;
 const statesMax = 1_000;
 
-/** Rows of the switches that concern a session: everything, its tenant, itself. */
-export function switchKeys(tenant: string, sessionId: string): readonly RowKey[] {
+/** Rows of the switches that concern a session: everything, its tenant, itself and the sessions above it. */
+export function switchKeys(tenant: string, sessionIds: readonly string[]): readonly RowKey[] {
   return [
     { space, tenant: "", key: "all" },
     { space, tenant, key: "tenant" },
-    { space, tenant, key: `session/${sessionId}` },
+    ...sessionIds.map((id) => ({ space, tenant, key: `session/${id}` })),
   ];
 }
 
@@ -57,11 +57,10 @@ export function isSwitchedOn(row: Row | undefined): boolean {
 
 /** That no switch was turned since the session looked: part of every gate of what is no read. */
 export function switchExpectations(
-  tenant: string,
-  sessionId: string,
+  keys: readonly RowKey[],
   rows: readonly (Row | undefined)[],
 ): readonly Extract<Operation, { readonly op: "expect" }>[] {
-  return switchKeys(tenant, sessionId).map((key, index) => ({ op: "expect", key, version: rows[index]?.version ?? "absent" }));
+  return keys.map((key, index) => ({ op: "expect", key, version: rows[index]?.version ?? "absent" }));
 }
 
 /** Turns a switch and says so in the ledger. What has passed the gate already goes on; nothing but reads passes it from here on. */

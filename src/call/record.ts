@@ -3,11 +3,12 @@ import type { Json } from "../domain/json.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { callDenied, callIntended, callSettled, type CallFacts } from "../ledger/entries.ts";
 import type { PrivateTexts, SealedValues } from "../ledger/vault.ts";
-import type { EntryDraft, Operation } from "../store/store.ts";
+import type { EntryDraft, Operation, RowKey } from "../store/store.ts";
 import { deferralOver } from "./deferral-rows.ts";
 import { outcomeOf, pendingExecution } from "./endings.ts";
 import { releaseOperations } from "./release.ts";
 import { privateOutcome, type Ended } from "./outcome-record.ts";
+import type { LiveSession } from "./runtime.ts";
 import type { CallState, StageName } from "./stage.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 
@@ -154,12 +155,11 @@ async function standsElsewhere(state: CallState): Promise<Outcome> {
     : await state.runtime.joinElsewhere(state, state.callId, state.key.row);
 }
 
-function countDenial(state: CallState): Operation {
-  const { session, runtime } = state;
-  return {
-    op: "add",
-    key: { space: "denials", tenant: session.principal.tenant, key: session.id },
-    delta: 1,
-    max: runtime.limits.sessionDenialsMax - 1,
-  };
+function countDenial({ session, runtime }: CallState): Operation {
+  return { op: "add", key: denialKey(session), delta: 1, max: runtime.limits.sessionDenialsMax - 1 };
+}
+
+/** Where the denials of a session are counted: with those of the conversation it was delegated from, so that another agent does not begin anew. */
+export function denialKey(session: Pick<LiveSession, "id" | "ancestorIds" | "principal">): RowKey {
+  return { space: "denials", tenant: session.principal.tenant, key: session.ancestorIds[0] ?? session.id };
 }

@@ -3,6 +3,7 @@ import { pendingExecution, stop } from "./endings.ts";
 import { isShared } from "../store/shared.ts";
 import type { RowKey } from "../store/store.ts";
 import { deriveKey, meaningKey, type CallKey, type KeyClaim } from "./keys.ts";
+import type { LiveSession } from "./runtime.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
 
 /**
@@ -67,10 +68,9 @@ async function lookUp(
 ): Promise<Verdict> {
   const { runtime, session } = state;
   // Another process may have stopped the session or revoked a role since this one looked, and a replay passes no gate that would notice.
-  const watched = isShared(runtime.store) ? [session.rowKey, session.principalKey] : [];
-  const rows = await runtime.store.read([...wants, ...watched]);
-  const versions = rows.slice(wants.length).map((row) => row?.version ?? "absent");
-  if (watched.length > 0 && (versions[0] !== session.rowVersion || versions[1] !== session.principalVersion))
+  const watched = isShared(runtime.store) ? watchedOf(session) : [];
+  const rows = await runtime.store.read([...wants, ...watched.map(({ key: row }) => row)]);
+  if (watched.some(({ version }, index) => (rows[wants.length + index]?.version ?? "absent") !== version))
     return { kind: "again", from: "identify" };
   state.keyRow = wantsKeyRow ? rows[0] : undefined;
   state.meaningRow = isGuarded ? rows[wants.length - 1] : undefined;
@@ -84,6 +84,11 @@ async function lookUp(
   // The same user may ask again from another session, which reads it then for the first time.
   if (claim.sessionId !== session.id) runtime.flow.noteGiven(state, outcome);
   return { kind: "stop", outcome };
+}
+
+function watchedOf({ rowKey, rowVersion, principalKey, principalVersion, lineage }: LiveSession): LiveSession["lineage"] {
+  const own = { op: "expect", key: rowKey, version: rowVersion } as const;
+  return [own, { op: "expect", key: principalKey, version: principalVersion }, ...lineage];
 }
 
 /** Where an earlier call stands, for whoever asks again; from here on this call stands for that one. */

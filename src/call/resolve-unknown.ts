@@ -1,5 +1,5 @@
 import { canonicalJson } from "../base/canonical-json.ts";
-import { sessionCounters, settleSessionBudget } from "../budget/holds.ts";
+import { settleSessionBudget } from "../budget/holds.ts";
 import type { CallLetter } from "../domain/dead-letter.ts";
 import type { Json } from "../domain/json.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
@@ -11,7 +11,8 @@ import type { LetterResolution } from "./box.ts";
 import { letterKey, letterOf } from "./dead-letters.ts";
 import { meaningKey, type KeyClaim, type MeaningClaim } from "./keys.ts";
 import type { Recovery } from "./recovery.ts";
-import type { Runtime } from "./runtime.ts";
+import { stricter } from "./delegation.ts";
+import type { LiveSession, Runtime } from "./runtime.ts";
 import type { Sessions } from "./sessions.ts";
 
 /**
@@ -100,7 +101,7 @@ async function resolvingUnit(parts: UnknownParts, row: Row, resolution: UnknownR
   const operations: Operation[] = [keyOperation(runtime, row, happened), ...meaningOperations(runtime, { row, meaning, happened })];
   operations.push({ op: "delete", key: { space: "parked", tenant, key: claim.callId } });
   operations.push({ op: "delete", key: letterKey(tenant, claim.callId) });
-  if (!happened) operations.push(...releasedCost(runtime, tenant, claim));
+  if (!happened) operations.push(...releasedCost(runtime, claim, session));
   const entry = callSettled({
     place: { tenant, callId: claim.callId, sessionId: claim.sessionId, atMs: nowMs },
     tool: claim.tool,
@@ -158,10 +159,11 @@ function meaningOperations(
   return [{ op: "put", key: meaning, body: body as unknown as Json, expect: meaning.version, dueMs: nowMs + limits.duplicateWindowMs }];
 }
 
-function releasedCost(runtime: Runtime, tenant: string, { sessionId, heldMicrosUsd }: KeyClaim): readonly Operation[] {
-  const budget = runtime.policy.sessionBudget;
-  const counters = sessionCounters(tenant, sessionId);
-  return settleSessionBudget({ counters, budget, heldMicrosUsd, executionMs: 0, isCostReleased: true });
+function releasedCost(runtime: Runtime, { heldMicrosUsd }: KeyClaim, session: LiveSession | undefined): readonly Operation[] {
+  return (session?.accounts ?? []).flatMap(({ counters, own }) => {
+    const budget = stricter(runtime.policy.sessionBudget, own);
+    return settleSessionBudget({ counters, budget, heldMicrosUsd, executionMs: 0, isCostReleased: true });
+  });
 }
 
 function claimOf(row: Row): KeyClaim {

@@ -17,6 +17,7 @@ import type { ReadCache } from "../resilience/read-cache.ts";
 import type { Resilience } from "../resilience/resilience.ts";
 import type { Validation } from "../schema/validate.ts";
 import type { Operation, RowKey, Store } from "../store/store.ts";
+import type { Account } from "./delegation.ts";
 import type { DecisionPoints } from "./decision-points.ts";
 import type { NoticeDesk } from "./notices.ts";
 import type { FlowDesk } from "./flow-desk.ts";
@@ -50,6 +51,12 @@ export interface LiveSession {
   readonly principalVersion: number | "absent";
   /** What its budgets are counted in. */
   readonly counters: SessionCounters;
+  /** Every budget that its calls count in: its own first, then those of the sessions it was delegated from. */
+  readonly accounts: readonly Account[];
+  /** Sessions it was delegated from, the first one first; empty for one that a user opened. */
+  readonly ancestorIds: readonly string[];
+  /** That none of those has changed since it looked. */
+  readonly lineage: readonly Extract<Operation, { readonly op: "expect" }>[];
   /** Whether the read-only switch was on when the session looked. */
   readonly isReadOnly: boolean;
   /** That the switch has not been turned since. */
@@ -62,7 +69,7 @@ export interface LiveSession {
   mayUse(tool: Tool): boolean;
   /** Reads both rows again. */
   refresh(): Promise<void>;
-  /** Refuses every later call of this session. */
+  /** Refuses every later call of this session, and of the conversation that it was delegated from. */
   stop(reason: string): Promise<void>;
 }
 

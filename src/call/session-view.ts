@@ -9,7 +9,9 @@ import type { Approval } from "../domain/approval.ts";
 import type { BudgetState, Restriction, SessionGrant, SessionView, SourceRead } from "../domain/session-view.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { readerSessions } from "./readers.ts";
+import { denialKey } from "./record.ts";
 import { readOnlyStates } from "./read-only.ts";
+import { stricter } from "./delegation.ts";
 import type { LiveSession, Runtime } from "./runtime.ts";
 import { sessionRecord, type SessionRecord } from "./session-record.ts";
 import { toolOutlook } from "./session-outlook.ts";
@@ -32,7 +34,7 @@ export async function sessionView(
   const [knowledge, budgets, denials, restrictions, grants] = await Promise.all([
     runtime.flow.knowledgeOf(session),
     budgetsOf(runtime, session),
-    runtime.store.counters([{ space: "denials", tenant, key: id }]),
+    runtime.store.counters([denialKey(session)]),
     restrictionsOf(runtime, session, record),
     grantsOf(runtime, session, record),
   ]);
@@ -63,11 +65,12 @@ export async function sessionView(
   };
 }
 
-async function budgetsOf({ store, policy }: Runtime, { counters }: LiveSession): Promise<readonly BudgetState[]> {
+async function budgetsOf({ store, policy }: Runtime, { counters, accounts }: LiveSession): Promise<readonly BudgetState[]> {
+  const budget = stricter(policy.sessionBudget, accounts[0]?.own ?? {});
   const max: Readonly<Record<SessionCounter, number | undefined>> = {
-    calls: policy.sessionBudget.calls,
-    "execution-ms": policy.sessionBudget.executionMs,
-    "cost-micros-usd": policy.sessionBudget.costMicrosUsd,
+    calls: budget.calls,
+    "execution-ms": budget.executionMs,
+    "cost-micros-usd": budget.costMicrosUsd,
   };
   const names = Object.keys(max) as SessionCounter[];
   const used = await store.counters(names.map((name) => counters[name]));

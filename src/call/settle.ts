@@ -9,6 +9,7 @@ import { isShared } from "../store/shared.ts";
 import type { CommitResult, Operation } from "../store/store.ts";
 import { keepResult } from "./cached-reads.ts";
 import { letterOperations } from "./dead-letters.ts";
+import { stricter } from "./delegation.ts";
 import { outcomeOf } from "./endings.ts";
 import { historySettled } from "./history.ts";
 import { keyClaim, meaningClaim, meaningRowKey } from "./gate.ts";
@@ -184,15 +185,16 @@ function settleOperations(state: CallState, outcome: Ended): readonly Operation[
     }
   }
   if (state.parent === undefined) {
-    operations.push(
-      ...settleSessionBudget({
-        counters: session.counters,
-        budget: runtime.policy.sessionBudget,
-        heldMicrosUsd: state.heldMicrosUsd,
-        executionMs: state.executedMs,
-        isCostReleased: effect === "none" && outcome.kind !== "completed",
-      }),
-    );
+    for (const { counters, own } of session.accounts)
+      operations.push(
+        ...settleSessionBudget({
+          counters,
+          budget: stricter(runtime.policy.sessionBudget, own),
+          heldMicrosUsd: state.heldMicrosUsd,
+          executionMs: state.executedMs,
+          isCostReleased: effect === "none" && outcome.kind !== "completed",
+        }),
+      );
   }
   operations.push(
     ...historySettled(state, { isCompleted: outcome.kind === "completed" && !state.isFallback, hadNoEffect: effect === "none", nowMs }),

@@ -12,8 +12,9 @@ import { trail } from "../ledger/trail.ts";
 import { assemble, type Assembly } from "./assemble.ts";
 import { outcomeOfCall } from "./call-outcome.ts";
 import { policyInForce, putInForce } from "./policy-in-force.ts";
-import type { BoxSession, JourneyEvent, Signalbox } from "./box.ts";
 import { decideGroup, listGroups } from "./group-desk.ts";
+import type { BoxSession, JourneyEvent, Signalbox } from "./box.ts";
+import { isWithin, type Delegated, type DelegationOptions } from "./delegation.ts";
 import { optionsFromConfig } from "./from-config.ts";
 import { readHandle } from "./handles.ts";
 import type { SignalboxOptions } from "./options.ts";
@@ -162,6 +163,15 @@ function operationsOf(parts: Assembly, refuseWhenClosing: () => void): Operation
   };
 }
 
+/** What a token proves: its session, with the id of the credential that the first session came through, and no roles beyond those that it holds. */
+async function delegatedCredential(sessions: Assembly["sessions"], token: string): Promise<Credential | undefined> {
+  const session = await sessions.findByToken(token);
+  if (session === undefined) return undefined;
+  const { tenant, roles } = session.principal;
+  const nothing = { approves: [], administers: false, words: "claimed", authenticatedAtMs: undefined } as const;
+  return { id: session.credentialId, tenant, actsFor: roles, ...nothing, sessionId: session.id };
+}
+
 function problemsOf({ pulse, checkpointer }: Assembly): readonly string[] {
   return [...pulse.problems(), ...checkpointer.problems()];
 }
@@ -169,11 +179,17 @@ function problemsOf({ pulse, checkpointer }: Assembly): readonly string[] {
 function boxOf(parts: Assembly): Signalbox {
   const { runtime, sessions, desk } = parts;
   const open = (live: LiveSession): BoxSession =>
-    boxSession(runtime, live as Parameters<typeof boxSession>[1], (call) => parts.carrier.carry(call));
+    boxSession({ runtime, carry: (call) => parts.carrier.carry(call), delegate }, live as Parameters<typeof boxSession>[1]);
+
+  async function delegate(from: LiveSession, options: DelegationOptions): Promise<Delegated> {
+    refuseWhenClosing();
+    const { session, token } = await sessions.delegate(from, options);
+    return { session: open(session), token };
+  }
 
   async function resume(sessionId: string, credential: Credential): Promise<BoxSession> {
     const live = await sessions.find(sessionId, credential.tenant);
-    if (live === undefined || live.credentialId !== credential.id)
+    if (live === undefined || live.credentialId !== credential.id || !isWithin(live, credential))
       throw toolCallError("SESSION_UNKNOWN", "no such session for this credential; open one first");
     return open(live);
   }
@@ -186,9 +202,12 @@ function boxOf(parts: Assembly): Signalbox {
   return {
     async session(wanted) {
       refuseWhenClosing();
+      if (wanted.credential?.sessionId !== undefined)
+        throw toolCallError("PERMISSION_DENIED", "a delegated session's token opens no other session; delegate from it instead");
       return open(await sessions.open(wanted, wanted.credential ?? libraryCredential(wanted.tenant)));
     },
     resume,
+    delegated: (token) => delegatedCredential(sessions, token),
     sessionView: (id, tenant) => sessionView(runtime, sessions, { id, tenant }),
     outcome: (callId, credential) => outcomeOfCall(parts, callId, credential),
     readHandle: (handle, session, page) => readHandle(runtime, handle, session, page),

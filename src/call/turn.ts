@@ -11,6 +11,7 @@ import type { Tool } from "../domain/tool.ts";
 import { ToolCallError, toolCallError } from "../errors/tool-call-error.ts";
 import type { BoxSession, BoxTurn, CallRequest, Listener, TurnOptions } from "./box.ts";
 import { CallSet } from "./call-set.ts";
+import type { Delegated, DelegationOptions } from "./delegation.ts";
 import type { LiveSession, Runtime } from "./runtime.ts";
 import { shownTools } from "./shown-tools.ts";
 import { noTurn } from "./state.ts";
@@ -25,8 +26,15 @@ export type Carry = (parts: {
   readonly set?: CallSet | undefined;
 }) => Answer | Promise<Answer>;
 
+/** What sessions are shown with. */
+export interface SessionParts {
+  readonly runtime: Runtime;
+  readonly carry: Carry;
+  readonly delegate: (from: LiveSession, options: DelegationOptions) => Promise<Delegated>;
+}
+
 /** A session as its users see it. */
-export function boxSession(runtime: Runtime, live: LiveSession & { readonly session: Session }, carry: Carry): BoxSession {
+export function boxSession({ runtime, carry, delegate }: SessionParts, live: LiveSession & { readonly session: Session }): BoxSession {
   const visibleTools = (): readonly Tool[] => shownTools(runtime, live).tools;
   return {
     id: live.id,
@@ -36,7 +44,8 @@ export function boxSession(runtime: Runtime, live: LiveSession & { readonly sess
     get principal(): Principal {
       return live.principal;
     },
-    turn: (options) => boxTurn({ runtime, live, carry }, turnFacts(options, runtime.limits), options?.allOrNothing === true),
+    delegate: (options) => delegate(live, options),
+    turn: (options) => boxTurn({ runtime, live, carry }, turnFacts(options, live, runtime.limits), options?.allOrNothing === true),
     visibleTools,
     tools: (form) => codecs[form].tools(visibleTools(), shownTools(runtime, live).nameMap(form)),
   };
@@ -53,8 +62,11 @@ const textsOfTurn = [
   ["traceId", "callIdCharsMax"],
 ] as const;
 
-function turnFacts(options: TurnOptions | undefined, limits: Limits): TurnFacts {
+function turnFacts(options: TurnOptions | undefined, live: LiveSession, limits: Limits): TurnFacts {
   if (options === undefined) return noTurn;
+  // What another agent was told to do are no words of the user, and must not pass for them.
+  if (live.ancestorIds.length > 0 && options.said !== undefined)
+    throw toolCallError("REQUEST_INVALID", "no user speaks in a delegated session, so `said` is left out; give its task as `reasoning`");
   const { id, said, reasoning, model, traceId, offered, allOrNothing } = options;
   if (allOrNothing !== undefined && typeof (allOrNothing as unknown) !== "boolean")
     throw toolCallError("REQUEST_INVALID", "`allOrNothing` of a turn must be true or false");

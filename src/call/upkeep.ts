@@ -3,6 +3,7 @@ import type { ApprovalDesk } from "./approval-desk.ts";
 import { askSpaces } from "./ask-rates.ts";
 import type { RecoveryReport } from "./box.ts";
 import type { DeferralDesk } from "./deferral-desk.ts";
+import { delegationSpace } from "./delegation.ts";
 import { historySpaces } from "./history.ts";
 import { boundLetters } from "./letter-upkeep.ts";
 import { readerSpace } from "./readers.ts";
@@ -28,6 +29,7 @@ const transientSpaces = [
   "dead-letter",
   readerSpace,
   ...askSpaces,
+  delegationSpace,
   ...historySpaces,
 ] as const;
 

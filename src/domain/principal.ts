@@ -26,6 +26,8 @@ export interface Credential {
   readonly authenticatedAtMs: number | undefined;
   /** The person behind a credential that approves: the user whose own calls it confirms, with the roles that let it change arguments. Absent: nobody known. */
   readonly person?: Pick<Principal, "user" | "roles" | "attributes"> | undefined;
+  /** The one session, with those below it, that it may use: what a delegated session's token proves. Absent: every session that the credential opened. */
+  readonly sessionId?: string | undefined;
 }
 
 /** One conversation of one principal, under a handle that we minted. */
@@ -36,6 +38,10 @@ export interface Session {
   readonly wordsAttested: boolean;
   readonly conversationId: string | undefined;
   readonly createdAtMs: number;
+  /** The session that it was delegated from; undefined for one that a user opened. */
+  readonly parentSessionId: string | undefined;
+  /** Wall time at which a delegated session ends. */
+  readonly expiresAtMs: number | undefined;
   readonly stopped: { readonly reason: string; readonly atMs: number } | undefined;
 }
 

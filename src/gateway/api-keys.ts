@@ -18,6 +18,10 @@ export interface ApiKeys {
    * credential says that its holder authenticated now.
    */
   authenticate(header: string | undefined): Credential | undefined;
+  /** The token of an `Authorization: Bearer …` header, whoever it belongs to. */
+  tokenOf(header: string | undefined): string | undefined;
+  /** Whether a credential still has its key. */
+  holds(credentialId: string): boolean;
   /**
    * Takes these in place of all that were held: a key that is not among them is refused from now on.
    *
@@ -41,8 +45,10 @@ const scheme = /^bearer +([\x21-\x7e]{1,1000})$/i;
 export function createApiKeys(held: readonly KeyedCredential[], parts: ApiKeyParts): ApiKeys {
   let holders = holdersOf(held, parts.limits);
   return {
+    tokenOf: bearerOf,
+    holds: (credentialId) => [...holders.values()].some(({ credential }) => credential.id === credentialId),
     authenticate(header) {
-      const key = header === undefined ? undefined : scheme.exec(header)?.[1];
+      const key = bearerOf(header);
       if (key === undefined) return undefined;
       const hash = sha256(key);
       const holder = holders.get(hash.toString("latin1"));
@@ -53,6 +59,10 @@ export function createApiKeys(held: readonly KeyedCredential[], parts: ApiKeyPar
       holders = holdersOf(next, parts.limits);
     },
   };
+}
+
+function bearerOf(header: string | undefined): string | undefined {
+  return header === undefined ? undefined : scheme.exec(header)?.[1];
 }
 
 interface ApiKeyParts {

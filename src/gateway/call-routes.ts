@@ -1,5 +1,7 @@
+import { isoTime } from "../base/clock.ts";
 import { defaultLimits } from "../base/limits.ts";
 import type { TurnOptions } from "../call/box.ts";
+import type { DelegationOptions } from "../call/delegation.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Form } from "../domain/tool-call.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
@@ -74,12 +76,61 @@ interface SessionBody {
   readonly dataSubject?: string;
 }
 
+const delegateSession: GuardedRoute = {
+  id: "delegateSession",
+  method: "POST",
+  path: "/v1/sessions/{id}/delegate",
+  group: "Calls",
+  access: ["caller", "delegate"],
+  summary: "Hand a part of what a conversation may do to another agent",
+  about:
+    "Makes a session below this one, for the same user, and the token that stands for it alone: the other agent sends it as its bearer token. It never has more than this session has, counts in its budget, and ends with it. The token is shown once.",
+  body: {
+    schema: closed(
+      {
+        tools: {
+          type: "array",
+          items: textSchema(defaultLimits.toolNameCharsMax),
+          minItems: 1,
+          maxItems: defaultLimits.delegatedGlobsMax,
+          description: "Globs over the tools that it may call.",
+        },
+        roles: { type: "array", items: textSchema(100), maxItems: 100, description: "Of this session's. Default: all of them." },
+        budget: closed(
+          {
+            calls: { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+            usd: { type: "number", minimum: 0, maximum: 1_000_000 },
+          },
+          [],
+        ),
+        expiresInMs: { type: "integer", minimum: 1, maximum: defaultLimits.delegationMsMax },
+        callId: { ...id, description: "The call of this session that the work belongs to, for the ledger." },
+        conversationId: textSchema(200, "Yours, for the ledger; such as the other agent's name."),
+      },
+      ["tools", "expiresInMs"],
+    ),
+    example: { tools: ["shop.get"], budget: { calls: 20 }, expiresInMs: 600_000 },
+  },
+  answers: {
+    201: {
+      about: "The session and its token.",
+      schema: open({ id: { type: "string" }, token: { type: "string" }, expiresAt: { type: "string", format: "date-time" } }),
+    },
+  },
+  async handle(request) {
+    const above = await sessionOf(request, request.path["id"] as string);
+    const { session, token } = await above.delegate(request.body as unknown as DelegationOptions);
+    const expiresAt = isoTime(session.session.expiresAtMs as number);
+    return { kind: "json", status: 201, body: { id: session.id, token, expiresAt } };
+  },
+};
+
 const listSessionTools: GuardedRoute = {
   id: "listSessionTools",
   method: "GET",
   path: "/v1/sessions/{id}/tools",
   group: "Calls",
-  access: ["caller"],
+  access: ["caller", "delegate"],
   summary: "Tools that this conversation may call",
   about: "With `form`, ready to send to that provider; without, as Signalbox knows them.",
   query: { form: { about: "The provider's form.", schema: formSchema } },
@@ -96,7 +147,7 @@ const stopSession: GuardedRoute = {
   method: "POST",
   path: "/v1/sessions/{id}/stop",
   group: "Calls",
-  access: ["caller", "administrator"],
+  access: ["caller", "delegate", "administrator"],
   summary: "Stop a conversation: every later call of it is refused",
   body: { schema: closed({ reason: textSchema(500) }, ["reason"]), example: { reason: "the user left" } },
   answers: { 200: { about: "It is stopped.", schema: open({ id: { type: "string" }, stopped: { const: true } }) } },
@@ -115,7 +166,7 @@ const makeCall: GuardedRoute = {
   method: "POST",
   path: "/v1/calls",
   group: "Calls",
-  access: ["caller"],
+  access: ["caller", "delegate"],
   summary: "Call a tool",
   about:
     "The same key (in the body or the `Idempotency-Key` header) has one effect and one outcome. A call whose connection breaks goes on; look it up by its id.",
@@ -176,7 +227,7 @@ const answerTurn: GuardedRoute = {
   method: "POST",
   path: "/v1/turns",
   group: "Calls",
-  access: ["caller"],
+  access: ["caller", "delegate"],
   summary: "Carry out every tool call of a model's response",
   about: "Answers in the provider's own form, in the order of the request; a tool that fails is answered too.",
   body: {
@@ -222,7 +273,7 @@ const readCall: GuardedRoute = {
   method: "GET",
   path: "/v1/calls/{id}",
   group: "Calls",
-  access: ["caller", "administrator"],
+  access: ["caller", "delegate", "administrator"],
   summary: "What became of a call",
   about: "Always 200 for a call that exists: how it ended, or that it waits, is in `outcome`.",
   answers: { 200: { about: "The answer.", schema: namedSchemas.Answer } },
@@ -236,7 +287,7 @@ const readTrail: GuardedRoute = {
   method: "GET",
   path: "/v1/calls/{id}/trail",
   group: "Calls",
-  access: ["caller", "administrator"],
+  access: ["caller", "delegate", "administrator"],
   summary: "Every ledger entry of a call",
   about: "An administrator also sees private values, where their key still exists.",
   answers: { 200: { about: "Oldest first.", schema: open({ entries: { type: "array", items: namedSchemas.Entry } }) } },
@@ -259,7 +310,7 @@ const readHandle: GuardedRoute = {
   method: "GET",
   path: "/v1/handles/{id}",
   group: "Calls",
-  access: ["caller"],
+  access: ["caller", "delegate"],
   summary: "The rest of a result that was cut",
   query: {
     session: { about: "The session that got the result.", schema: id, isRequired: true },
@@ -286,6 +337,7 @@ const readHandle: GuardedRoute = {
 /** Routes of those who call. */
 export const callRoutes: readonly Route[] = [
   openSession,
+  delegateSession,
   listSessionTools,
   stopSession,
   makeCall,

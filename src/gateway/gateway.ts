@@ -167,7 +167,7 @@ class HttpGateway implements Gateway {
     const { route } = found;
     exchange.route = route.id;
     if (!isGuarded(route)) return await route.handle(this.#services);
-    const credential = this.#parts.keys.authenticate(request.headers.authorization);
+    const credential = await this.#authenticate(request.headers.authorization);
     if (credential === undefined) return unauthenticated();
     exchange.credentialId = credential.id;
     const forbidden = refusedRole(route, credential);
@@ -189,6 +189,16 @@ class HttpGateway implements Gateway {
       idempotencyKey,
       traceId: exchange.names.traceId,
     });
+  }
+
+  /** The credential of a key, or of a delegated session's token as long as the credential that it came from has its key. */
+  async #authenticate(header: string | undefined): Promise<Credential | undefined> {
+    const { keys, box } = this.#parts;
+    const credential = keys.authenticate(header);
+    const token = credential === undefined ? keys.tokenOf(header) : undefined;
+    if (token === undefined) return credential;
+    const delegated = await box.delegated(token);
+    return delegated !== undefined && keys.holds(delegated.id) ? delegated : undefined;
   }
 
   async #answerMcp(exchange: Exchange): Promise<McpReply> {

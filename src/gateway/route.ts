@@ -6,8 +6,11 @@ import type { Credential } from "../domain/principal.ts";
 import type { ToolCallError } from "../errors/tool-call-error.ts";
 import type { LedgerVerifier } from "./ledger-verifier.ts";
 
-/** What a credential can be used as. One may be an approver and an administrator, but never a caller besides. */
-export type Role = "caller" | "approver" | "administrator";
+/**
+ * What a credential can be used as. One may be an approver and an administrator, but never a caller besides. A delegate holds the token of one delegated session, and
+ * may use that one alone.
+ */
+export type Role = "caller" | "delegate" | "approver" | "administrator";
 
 /** A query parameter, as it stands in the address and in the document. */
 export interface QueryParameter {
@@ -106,6 +109,7 @@ export function sessionOf(request: RouteRequest, id: string): Promise<BoxSession
 
 /** What a credential can be used as. */
 export function rolesOf(credential: Credential): readonly Role[] {
+  if (credential.sessionId !== undefined) return ["delegate"];
   const roles: Role[] = [];
   if (credential.approves.length > 0) roles.push("approver");
   else if (credential.actsFor.length > 0) roles.push("caller");

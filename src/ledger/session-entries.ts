@@ -9,9 +9,20 @@ export function sessionOpened(facts: {
   readonly credentialId: string;
   readonly conversationId?: string | undefined;
   readonly wordsAttested: boolean;
+  /** What it was delegated from, and how much of it; absent for a session that a user opened. */
+  readonly delegated?:
+    | {
+        readonly parentSessionId: string;
+        readonly parentCallId?: string | undefined;
+        readonly tools: readonly string[];
+        readonly calls?: number | undefined;
+        readonly costMicrosUsd?: number | undefined;
+        readonly expiresAtMs: number;
+      }
+    | undefined;
 }): EntryDraft {
-  const { conversationId, credentialId, roles, user, wordsAttested } = facts;
-  return entry("session-opened", facts.place, { conversationId, credentialId, roles, user, wordsAttested });
+  const { conversationId, credentialId, delegated, roles, user, wordsAttested } = facts;
+  return entry("session-opened", facts.place, { conversationId, credentialId, delegated, roles, user, wordsAttested });
 }
 
 /** A session was stopped; every later call of it is refused. */
