@@ -116,7 +116,7 @@ export async function startInstallation(
   const [balancerPort = 0, ...ports] = await freePorts(count + 1);
   const configPath = join(folder, "signalbox.yaml");
   const configure = async (rules: string): Promise<void> =>
-    await writeFile(configPath, `${configuration({ store, counterHost, rules, limits: { ...ownLimits, ...limits } })}${settings}`);
+    await writeFile(configPath, `${configuration({ store, counterHost, rules, limits })}${settings}`);
   await configure(JSON.stringify(policy));
   const slots = ports.map((port) => createSlot(port, { configPath, store }));
   const balancer = await startBalancer(folder, balancerPort, ports);
@@ -162,7 +162,8 @@ async function closeAll(parts: {
   await rm(parts.folder, { recursive: true, force: true });
 }
 
-function createSlot(port: number, { configPath, store }: { readonly configPath: string; readonly store: string }): Slot {
+/** A place for one gateway on a port, with its configuration. */
+export function createSlot(port: number, { configPath, store }: { readonly configPath: string; readonly store: string }): Slot {
   const address = `http://127.0.0.1:${port}`;
   let gateway: Program | undefined;
   return {
@@ -201,7 +202,7 @@ async function untilReady(address: string, gateway?: Program): Promise<void> {
 }
 
 /** Asks a gateway, or the balancer. Rejects when the connection breaks. */
-async function ask(where: string, who: keyof typeof keys, path: string, body?: object): Promise<Reply> {
+export async function ask(where: string, who: keyof typeof keys, path: string, body?: object): Promise<Reply> {
   const response = await fetch(`${where}${path}`, {
     method: body === undefined ? "GET" : "POST",
     headers: { authorization: `Bearer ${keys[who]}`, ...(body !== undefined && { "content-type": "application/json" }) },
@@ -252,14 +253,17 @@ async function startBalancer(folder: string, port: number, gateways: readonly nu
   throw new Error("HAProxy does not listen");
 }
 
-interface ConfigurationParts {
+/** What differs between configurations. */
+export interface ConfigurationParts {
   readonly store: string;
   readonly counterHost: string;
   readonly rules: string;
-  readonly limits: Readonly<Record<string, number>>;
+  /** Beside `ownLimits`. */
+  readonly limits?: Readonly<Record<string, number>>;
 }
 
-function configuration(parts: ConfigurationParts): string {
+/** The text of a configuration. */
+export function configuration(parts: ConfigurationParts): string {
   const { counterHost, rules } = parts;
   const store = new URL(parts.store);
   store.password = "";
@@ -287,7 +291,7 @@ ${Array.from({ length: onceCount }, (_, index) => tool(`once${index}`, "idempote
 ${frailOpenMs.map((openMs, index) => tool(`frail${index}`, `idempotency: key, breaker: { failures: 2, openMs: ${openMs} },`)).join("\n")}
 policy: ${rules}
 limits:
-${Object.entries(parts.limits)
+${Object.entries({ ...ownLimits, ...parts.limits })
   .map(([name, value]) => `  ${name}: ${value}\n`)
   .join("")}`;
 }

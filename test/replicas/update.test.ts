@@ -8,6 +8,7 @@ import { effectsOf, openSessions, printRows, replaceInTurn, startSteadyLoad } fr
 const gatewayCount = 4;
 const callsPerSecond = 200;
 const sessionCount = 40;
+const raceCount = 25;
 /** What is told over the store is heard by every gateway within this. */
 const toldMs = 1_000;
 
@@ -77,6 +78,32 @@ async function expectAnswered(asked: Made & { readonly approvalId: string }, the
   await expectReplay(here, asked);
 }
 
+/** Every gateway is asked for the same keys at once: each key has one effect, under one call. */
+async function expectOneEach(session: string): Promise<void> {
+  const orders = Array.from({ length: raceCount }, () => newOrder("race"));
+  await Promise.all(
+    orders.map(async (order) => {
+      const answers = await Promise.all(all.slots.map((_, index) => call(index, session, order, "effect.opaque")));
+      expect(answers.map(endOf)).toEqual(all.slots.map(() => "completed"));
+      expect(new Set(answers.map(({ body }) => body["callId"])).size).toBe(1);
+    }),
+  );
+  for (const order of orders) expect(await effectsOf(all, order)).toEqual({ count: 1, twice: [] });
+}
+
+/** What one gateway limits to reads is so limited at all of them from its answer on. */
+async function expectLimited(from: number): Promise<void> {
+  const session = await all.openSession("limited");
+  const turn = (on: boolean): Promise<Reply> =>
+    all.ask(at(from), "operator", "/v1/read-only", { on, scope: "session", session, reason: "looked into" });
+  for (const index of all.slots.keys()) await make(index, session);
+  expect((await turn(true)).status).toBe(200);
+  const endings = await Promise.all(all.slots.map(async (_, index) => endOf(await call(index, session, newOrder("made")))));
+  expect(endings).toEqual(all.slots.map(() => "READ_ONLY"));
+  expect((await turn(false)).status).toBe(200);
+  for (const index of all.slots.keys()) await make(index, session);
+}
+
 /** One program claims and the other joins, replays, answers what it asked, obeys what it took away and hears what it counted. */
 async function expectUnderstanding(from: number, to: number, session: string, rated: string): Promise<void> {
   await expectReplay(to, await make(from, session));
@@ -111,6 +138,8 @@ async function replaceAll(name: string, program: string, rated: readonly [string
     if (index !== 1) return;
     await expectUnderstanding(3, 0, session, rated[0]);
     await expectUnderstanding(1, 2, session, rated[1]);
+    await expectOneEach(session);
+    for (const from of [0, 3]) await expectLimited(from);
     for (const each of [0, 3]) expect((await all.ask(at(each), "operator", "/v1/ledger/verify")).body).toMatchObject({ ok: true });
   });
   await pause(1_000);
