@@ -44,6 +44,8 @@ interface Draft {
 }
 
 const cautionGroupsMax = 64;
+/** From so many callers on they are written as two groups in turn. Fewer share one, since the database takes about as long for one unit as for ten. */
+const splitUnitsMin = 16;
 
 /** Writes units in groups under a lease. One group is under way at a time, so that the chain has one order. */
 export class PostgresGroup {
@@ -53,7 +55,11 @@ export class PostgresGroup {
     values: new RecentValues<number>(defaultLimits.storeCacheRowsMax),
   };
   #queue: Pending[] = [];
-  #running: Promise<void> | undefined;
+  /** The group under way, which never rejects; `undefined` when none is. */
+  #writing: Promise<void> | undefined;
+  #isTurnAwaited = false;
+  /** How many units were waiting or under way when a group was last made up: about as many callers there are. */
+  #busyCount = 1;
   #heartbeat: Timer | undefined;
   #isBeatDue = false;
   #cautionGroups = 0;
@@ -68,7 +74,7 @@ export class PostgresGroup {
   commit(unit: Unit): Promise<CommitResult> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ unit, resolve, reject });
-      this.#start();
+      this.#consider();
     });
   }
 
@@ -80,58 +86,91 @@ export class PostgresGroup {
   /** Writes what waits, and stops giving signs of life. */
   async close(): Promise<void> {
     this.#heartbeat?.cancel();
-    while (this.#running !== undefined) await this.#running;
+    this.#isBeatDue = false;
+    for (;;) {
+      if (this.#writing !== undefined) await this.#writing;
+      else if (this.#queue.length > 0) this.#send(this.#queue.length);
+      else break;
+    }
     this.#heartbeat?.cancel();
   }
 
   #beatLater(): void {
     this.#heartbeat = this.#options.clock.after(Math.ceil(this.#options.address.limits.writerLeaseMs / 3), () => {
       this.#isBeatDue = true;
-      this.#start();
+      this.#consider();
       this.#beatLater();
     });
   }
 
-  #start(): void {
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-      // Somebody may have come between the last look at the queue and now.
-      if (this.#queue.length > 0) this.#start();
+  /**
+   * Begins a group when none is under way. Whoever comes in the same turn of the event loop shares it; a lone caller waits only for what is going on at this
+   * moment. Where callers are many, half of them are enough: the database then works while the other half is still being decided.
+   */
+  #consider(): void {
+    if (this.#writing !== undefined) return;
+    if (this.#busyCount >= splitUnitsMin && this.#queue.length >= this.#busyCount / 2) {
+      this.#send(this.#queue.length);
+      return;
+    }
+    if (this.#isTurnAwaited) return;
+    this.#isTurnAwaited = true;
+    if (this.#busyCount === 1) process.nextTick(() => this.#turn());
+    else setImmediate(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#isTurnAwaited = false;
+    if (this.#writing === undefined && (this.#queue.length > 0 || this.#isBeatDue)) this.#send(this.#queue.length);
+  }
+
+  /** Begins a group of what waits; `busyCount` counts those as well whose group has just been written. */
+  #send(busyCount: number): void {
+    const { groupUnitsMax } = this.#options.address.limits;
+    this.#busyCount = Math.max(1, busyCount);
+    const unitsMax = busyCount < splitUnitsMin ? groupUnitsMax : Math.min(groupUnitsMax, Math.ceil(busyCount / 2));
+    const group = this.#queue.splice(0, unitsMax);
+    const written = group.length > 0 ? this.#carry(group) : this.#beat();
+    this.#isBeatDue = false;
+    this.#writing = written.then((answer) => {
+      this.#writing = undefined;
+      // The next group is on its way before anybody of this one goes on: what they do next takes this process longer than the database its group.
+      if (this.#queue.length > 0) this.#send(this.#queue.length + group.length);
+      answer();
     });
   }
 
-  async #run(): Promise<void> {
-    do {
-      // Whoever comes in the same turn, or was woken by the group before, shares this group.
-      await nextTurn();
-      const group = this.#queue.splice(0, this.#options.address.limits.groupUnitsMax);
-      if (group.length > 0) await this.#carry(group);
-      else if (this.#isBeatDue) await this.#options.link.beat();
-      this.#isBeatDue = false;
-    } while (this.#queue.length > 0);
+  async #beat(): Promise<() => void> {
+    await this.#options.link.beat();
+    return () => undefined;
   }
 
-  /** Settles every unit of a group, one way or the other. */
-  async #carry(group: readonly Pending[]): Promise<void> {
+  /** Writes a group, and says how to answer every unit of it, one way or the other. */
+  async #carry(group: readonly Pending[]): Promise<() => void> {
     try {
-      const keyed = group.filter((pending) => hasPlainKeys(pending));
-      if (keyed.length === 0) return;
-      const decided = await this.#attemptAll(keyed.map(({ unit }) => unit));
-      for (const [index, { resolve, reject }] of keyed.entries()) {
-        const one = decided[index] as Decided;
-        if (one.kind === "decided") resolve(one.result);
-        else reject(one.cause);
-      }
+      const decided = await this.#attemptAll(group.map(({ unit }) => unit));
+      return () => {
+        for (const [index, { resolve, reject }] of group.entries()) {
+          const one = decided[index] as Decided;
+          if (one.kind === "decided") resolve(one.result);
+          else reject(one.cause);
+        }
+      };
     } catch (cause) {
-      if (group.length > 1 && isAboutData(cause)) {
-        // One unit holds something that the database does not take: the halves are written apart until it stands alone.
+      if (group.length > 1 && isAboutOneUnit(cause)) {
+        // One unit holds something that the database does not take, or names what no store does: the halves are written apart until it stands alone.
         const middle = Math.ceil(group.length / 2);
-        await this.#carry(group.slice(0, middle));
-        await this.#carry(group.slice(middle));
-        return;
+        const first = await this.#carry(group.slice(0, middle));
+        const second = await this.#carry(group.slice(middle));
+        return () => {
+          first();
+          second();
+        };
       }
-      const problem = this.#problemOf(cause);
-      for (const { reject } of group) reject(problem);
+      const problem = group.every(hasPlainKeys) ? this.#problemOf(cause) : cause;
+      return () => {
+        for (const { reject } of group) reject(problem);
+      };
     }
   }
 
@@ -146,7 +185,8 @@ export class PostgresGroup {
     let wasWrong = false;
     if (!mayPredict) this.#cautionGroups -= 1;
     for (let attempt = 0; attempt < this.#options.address.limits.storeAttemptsMax; attempt += 1) {
-      const { connection, lease } = await this.#options.link.ready();
+      const { link } = this.#options;
+      const { connection, lease } = link.standing() ?? (await link.ready());
       const base = mayPredict ? predictedBase(units, touched, this.#seen) : undefined;
       const predicted = base === undefined ? undefined : this.#decide(units, touched, base, lease);
       const decided =
@@ -296,23 +336,18 @@ function leaseAfter({ lease, texts, batch }: GroupWrite): Lease {
   };
 }
 
-/** Rejects a unit with a key that two stores could read differently. */
-function hasPlainKeys({ unit, reject }: Pending): boolean {
+/** Whether every key of a unit is read alike by all stores; what is not is a fault of whoever wrote the caller, and told as it is. */
+function hasPlainKeys({ unit }: Pending): boolean {
   try {
     touchedBy([unit]);
     return true;
-  } catch (cause) {
-    reject(cause);
+  } catch {
     return false;
   }
 }
 
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-function isAboutData(cause: unknown): boolean {
-  return sqlState(cause) !== undefined && faultOf(cause) === "data";
+function isAboutOneUnit(cause: unknown): boolean {
+  return cause instanceof AssertionFailure || (sqlState(cause) !== undefined && faultOf(cause) === "data");
 }
 
 function unknownFate(cause: unknown, address: DatabaseAddress): ToolCallError {

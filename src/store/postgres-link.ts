@@ -44,6 +44,13 @@ export class PostgresLink {
     return { connection: this.#connection as Connection, lease: this.#lease as Lease };
   }
 
+  /** As `ready`, where nothing has to be waited for; `undefined` where it has. */
+  standing(): { readonly connection: Connection; readonly lease: Lease } | undefined {
+    const connection = this.#connection;
+    if (this.#isFenced || connection?.isAlive() !== true || this.#lease === undefined) return undefined;
+    return { connection, lease: this.#lease };
+  }
+
   /** The chain moved on under this lease. */
   advance(lease: Lease): void {
     this.#lease = lease;
