@@ -1,5 +1,4 @@
 import { assert } from "../base/assert.ts";
-import { RecentValues } from "../base/recent-values.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Limits } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
@@ -58,6 +57,8 @@ interface Reader {
   readonly restrictions: Restrictions;
   /** Wall time of the last look at what other sessions read; undefined before the first. */
   lookedAtMs: number | undefined;
+  /** The writer as which this process appended at that time. */
+  lookedAs: string | undefined;
   looking: Promise<void> | undefined;
 }
 
@@ -81,7 +82,7 @@ class Desk implements FlowDesk {
   #hasForgotten = false;
   readonly #readers = new Map<string, Reader>();
   /** Entries and calls that need not be read back: they were noted when they happened. */
-  readonly #known = new RecentValues<true>(callsKnownMax);
+  readonly #known = new Map<string, true>();
   readonly #notedAtMs = new WeakMap<LiveSession, number>();
   readonly #noting = new WeakMap<CallState, number>();
 
@@ -119,7 +120,7 @@ class Desk implements FlowDesk {
     }
     const value = isValue ? state.resultValue : outcome.error.detail;
     if (value === undefined || value === null) return undefined;
-    if (isShared(this.#parts.past().store)) keep(this.#known, state.callId, true);
+    if (isShared(this.#parts.past().store)) keep(this.#known, state.callId, true, callsKnownMax);
     return this.#note(state, tool, { value, isValue, text: isValue ? state.resultText : undefined });
   }
 
@@ -205,17 +206,14 @@ class Desk implements FlowDesk {
       isFirst ? false : this.#isKnown(entry),
     );
     assert(isWhole, "a past that is not known whole decides nothing");
-    for (const { entry } of items) keep(this.#known, entryName(entry), true);
+    for (const { entry } of items) keep(this.#known, entryName(entry), true, callsKnownMax);
     const past = { sessionId: session.id, wordsAttested: session.wordsAttested };
     if (!takeIn(parts, knowledge, past, items)) knowledge.restrictions.saturate(beganMs + limits.flowDecayMs);
     recalled.untilMs = beganMs;
   }
 
   #isKnown(entry: Entry): boolean {
-    return (
-      this.#known.get(entryName(entry)) !== undefined ||
-      (entry.kind === "call-settled" && this.#known.get(entry.callId ?? "") !== undefined)
-    );
+    return this.#known.has(entryName(entry)) || (entry.kind === "call-settled" && this.#known.has(entry.callId ?? ""));
   }
 
   /** What other sessions of the principal under the same credential have read elsewhere or before. Undefined where that was looked at already. */
@@ -234,6 +232,7 @@ class Desk implements FlowDesk {
     const { clock, limits } = this.#parts;
     const { store } = this.#parts.past();
     const beganMs = clock.now();
+    const { writer } = store;
     const sessions = await readerSessions(store, session, limits.readerSessionsMax);
     const endMs = beganMs + limits.flowDecayMs;
     if (sessions.length >= limits.readerSessionsMax) reader.restrictions.saturate(endMs);
@@ -244,6 +243,7 @@ class Desk implements FlowDesk {
       if (left <= 0) reader.restrictions.saturate(endMs);
     }
     reader.lookedAtMs = beganMs;
+    reader.lookedAs = writer;
   }
 
   /** Whether a session has read anything that this process does not know yet. */
@@ -263,11 +263,13 @@ class Desk implements FlowDesk {
     const { clock, limits } = this.#parts;
     const parts = this.#parts.past();
     const nowMs = clock.now();
-    const { lookedAtMs } = reader;
+    const { lookedAtMs, lookedAs } = reader;
+    // What this process wrote it noted when it happened; under another place than at the last look somebody else may have written before it.
+    const exceptWriter = lookedAtMs !== undefined && lookedAs === parts.store.writer ? lookedAs : undefined;
     const sinceMs = lookedAtMs === undefined ? nowMs - limits.flowDecayMs : lookedAtMs - limits.readerOverlapMs;
-    const query = { tenant: session.principal.tenant, sessionId: other.sessionId, sinceMs, limit };
+    const query = { tenant: session.principal.tenant, sessionId: other.sessionId, sinceMs, exceptWriter, limit };
     const { items, isWhole } = await pastOf(parts, query, (entry) => this.#isKnown(entry));
-    for (const { entry } of items) keep(this.#known, entryName(entry), true);
+    for (const { entry } of items) keep(this.#known, entryName(entry), true, callsKnownMax);
     // What grants stays with the session that it was granted to: only what restricts is taken over.
     const knowledge = new SessionKnowledge(reader.restrictions, this.#bounds);
     const isOpen = takeIn(parts, knowledge, { sessionId: other.sessionId, wordsAttested: false }, items);
@@ -293,7 +295,7 @@ class Desk implements FlowDesk {
     if (known !== undefined) return known;
     if (this.#readers.size >= this.#parts.limits.flowSessionsMax) this.#forgetReader(this.#readers.keys().next().value as string);
     const restrictions = new Restrictions(this.#parts.random.bytes(4).readUInt32LE(), this.#bounds, this.#parts.clock.now());
-    const reader: Reader = { restrictions, lookedAtMs: undefined, looking: undefined };
+    const reader: Reader = { restrictions, lookedAtMs: undefined, lookedAs: undefined, looking: undefined };
     this.#readers.set(key, reader);
     return reader;
   }

@@ -12,6 +12,7 @@ import type { RegisteredTool } from "../domain/tool.ts";
 import { tool } from "../registry/define.ts";
 import { systemRandom } from "../base/random.ts";
 import { memoryKeyring } from "../ledger/keyring.ts";
+import type { Store } from "../store/store.ts";
 import type { BoxSession, Signalbox } from "./box.ts";
 import type { SignalboxOptions } from "./options.ts";
 import { createSignalbox, libraryCredential } from "./signalbox.ts";
@@ -239,4 +240,37 @@ test("a result that is given to another credential's conversation under its key 
   await one.turn().call(call);
   expect((await other.turn().call(call)).outcome).toMatchObject({ kind: "completed", isReplay: true });
   expect(await send(other, mallory)).toBe("pending");
+});
+
+test("what a process wrote itself is not fetched to be looked through again, unless it has another place as a writer since", async () => {
+  const shared = world();
+  const asked: (string | undefined)[] = [];
+  let writer = "writer_1";
+  const store: Store = {
+    ...shared.store,
+    get writer() {
+      return writer;
+    },
+    entries(query) {
+      if (query.sinceMs !== undefined) asked.push(query.exceptWriter);
+      return shared.store.entries(query);
+    },
+  };
+  const here = await inWorld({ ...shared, store });
+  await read(await here.session(who));
+  const other = await here.session(who);
+  const look = async (): Promise<void> => {
+    await shared.clock.advance(defaultLimits.readerLookMs);
+    asked.length = 0;
+    expect(await send(other, nobody)).toBe("completed");
+  };
+  await look();
+  expect(asked).toEqual([undefined]);
+  await look();
+  expect(asked).toEqual(["writer_1"]);
+  writer = "writer_2";
+  await look();
+  expect(asked).toEqual([undefined]);
+  await look();
+  expect(asked).toEqual(["writer_2"]);
 });

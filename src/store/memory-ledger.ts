@@ -173,6 +173,7 @@ function entryMatches(entry: MemoryEntry, query: EntryQuery): boolean {
     (query.runId === undefined || facts.runId === query.runId) &&
     (query.kind === undefined || facts.kind === query.kind) &&
     (query.writer === undefined || entry.writer === query.writer) &&
+    (query.exceptWriter === undefined || entry.writer !== query.exceptWriter) &&
     (query.epoch === undefined || entry.epoch === query.epoch) &&
     (query.afterSeq === undefined || entry.seq > query.afterSeq) &&
     (query.sinceMs === undefined || facts.atMs >= query.sinceMs)

@@ -132,6 +132,7 @@ function entriesSql(query: EntryQuery): Query {
   where("tenant =", query.tenant);
   where("epoch =", query.epoch);
   where("writer =", query.writer);
+  where("writer <>", query.exceptWriter);
   where("seq >", query.afterSeq);
   where("at_ms >=", query.sinceMs);
   const condition = terms.length === 0 ? "" : `where ${terms.join(" and ")}`;

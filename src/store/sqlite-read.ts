@@ -120,7 +120,7 @@ function entriesSql(query: EntryQuery, writer: string): Query {
     terms.push(term);
     values.push(value);
   };
-  if (query.writer !== undefined && query.writer !== writer) terms.push("false");
+  if ((query.writer !== undefined && query.writer !== writer) || query.exceptWriter === writer) terms.push("false");
   if (query.kind !== undefined && !denseKinds.has(query.kind)) terms.push("kind not in ('call-intended', 'call-settled')");
   const referred = (table: string, column: string, value: string | undefined): void => {
     if (value === undefined) return;

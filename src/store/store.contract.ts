@@ -310,6 +310,8 @@ async function findsEntries(store: Store): Promise<void> {
   expect(await find({ sinceMs: 1_700_000_000_500 })).toEqual([2, 3]);
   expect(await find({ writer: writer?.writer, epoch: writer?.epoch })).toEqual([1, 2, 3]);
   expect(await find({ writer: "nobody" })).toEqual([]);
+  expect(await find({ exceptWriter: "nobody" })).toEqual([1, 2, 3]);
+  expect(await find({ exceptWriter: writer?.writer })).toEqual([]);
   expect(await find({ epoch: 99 })).toEqual([]);
   const [first] = await store.entries({ limit: 1 });
   expect(first).toMatchObject({ tenant: "acme", kind: "call-intended", callId: "c1", sessionId: "s1", runId: undefined });

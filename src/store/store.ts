@@ -14,12 +14,14 @@ export interface Store {
   readonly survivesRestart: boolean;
   /** Starts at 1, plus 1 at each restore from a backup; undefined counts as 1. */
   readonly epoch?: number;
+  /** The writer as which this process appends, where several may; `undefined` while it has no place. */
+  readonly writer?: string | undefined;
 
   /** Reads rows by key, in the order asked; `undefined` where there is none. One round trip. */
   read(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]>;
   /**
-   * Whether this process lately saw the row; what it does not recall may be there all the same. Only where `read` has to ask a database, so that callers may
-   * rather let a commit find out what they have no reason to expect.
+   * Whether this process lately saw the row; what it does not recall may be there all the same. Only where `read` is a round trip, so that callers may rather
+   * let a commit find out what they have no reason to expect.
    */
   recalls?(key: RowKey): boolean;
   /** Rows of one space and tenant in key order, after `after` (exclusive), at most `limit`. */
@@ -170,6 +172,8 @@ export interface EntryQuery {
   readonly runId?: string;
   readonly kind?: string;
   readonly writer?: string;
+  /** Only entries of other writers. */
+  readonly exceptWriter?: string | undefined;
   readonly epoch?: number;
   readonly afterSeq?: number;
   readonly sinceMs?: number;
