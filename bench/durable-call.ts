@@ -1,5 +1,6 @@
 import { systemClock } from "../src/base/clock.ts";
 import type { BoxSession, Signalbox } from "../src/call/box.ts";
+import type { Tier } from "../src/domain/tool.ts";
 import { createSignalbox } from "../src/call/signalbox.ts";
 import { entryText } from "../src/store/seal.ts";
 import { openSqliteStore } from "../src/store/sqlite.ts";
@@ -23,12 +24,25 @@ export async function openDurableBox(
   run?: () => unknown,
 ): Promise<DurableBox> {
   const store = await openSqliteStore({ path, clock: systemClock });
-  return openDurableBoxOn(watch === undefined ? store : watched(store, watch), `${path}.keys`, sessionsCount, run);
+  return openDurableBoxOn(
+    watch === undefined ? store : watched(store, watch),
+    `${path}.keys`,
+    sessionsCount,
+    run === undefined ? {} : { run },
+  );
 }
 
-/** Opens it on a store that is open, with its keys in a file. The box closes the store. `run` answers instead of the standard result. */
-export async function openDurableBoxOn(store: Store, keys: string, sessionsCount: number, run?: () => unknown): Promise<DurableBox> {
-  const box = await createSignalbox({ ...standardOptions(standardTool("irreversible", run)), store, keys });
+/**
+ * Opens it on a store that is open, with its keys in a file. The box closes the store. `run` answers instead of the standard result, `tier` says what kind of
+ * tool it is instead.
+ */
+export async function openDurableBoxOn(
+  store: Store,
+  keys: string,
+  sessionsCount: number,
+  { run, tier = "irreversible" }: { readonly run?: () => unknown; readonly tier?: Tier } = {},
+): Promise<DurableBox> {
+  const box = await createSignalbox({ ...standardOptions(standardTool(tier, run)), store, keys });
   const sessions: BoxSession[] = [];
   for (let index = 0; index < sessionsCount; index += 1) sessions.push(await box.session(caller));
   return {

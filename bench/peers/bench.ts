@@ -46,7 +46,7 @@ await runBenchmark({
     rows("turn", [...each("turn-ratio", frameworks), ...each("turn-ratio-durable", frameworks)]),
     rows("durable", ["durable-ratio/dbos", "durable-ratio/restate"]),
     rows("hop", each("hop-ratio", ["direct", "signalbox-sqlite", "mcp-proxy", "supergateway"])),
-    rows("hop-http", each("hop-ratio", ["http-direct", "sdk-gateway", "sdk-gateway-mcpserver", "sdk-gateway-v1"])),
+    rows("hop-http", each("hop-ratio", ["http-direct", "raw-proxy", "sdk-gateway", "sdk-gateway-mcpserver", "sdk-gateway-v1"])),
   ],
   notMeasured: ["what the peers do besides; other machines; anything over a network"],
   versions: peerVersions(),

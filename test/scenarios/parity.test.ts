@@ -163,7 +163,7 @@ function withoutIds(value: Json): Json {
   ) as Json;
 }
 
-const differing = new Set(["commitments", "keyId", "traceId", "durationMs", "expiresAtMs", "asOfMs"]);
+const differing = new Set(["commitments", "keyId", "traceId", "durationMs", "expiresAtMs", "asOfMs", "waitedSinceMs"]);
 
 async function place(): Promise<Place & { readonly close: () => Promise<void> }> {
   const made = shop();

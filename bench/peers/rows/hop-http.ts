@@ -18,6 +18,7 @@ function hopsTo(url: string): readonly Hop[] {
   return [
     { name: "signalbox", toolName: "order.refund", revision: "2026-07-28", args: to("signalbox-gateway") },
     { name: "signalbox-session", toolName: "order.refund", revision: "2025-06-18", args: to("signalbox-gateway") },
+    { name: "raw-proxy", toolName: "refund", revision: "2026-07-28", args: to("raw-proxy") },
     { name: "sdk-gateway", toolName: "refund", revision: "2026-07-28", args: to("sdk-gateway", ["server"]) },
     { name: "sdk-gateway-mcpserver", toolName: "refund", revision: "2026-07-28", args: to("sdk-gateway", ["mcp-server"]) },
     { name: "sdk-gateway-v1", toolName: "refund", revision: "2025-06-18", args: to("sdk-gateway-v1") },
@@ -29,6 +30,7 @@ function rowsOf(all: readonly Measuring[]): Row[] {
   const pick = (name: string): Measuring => named.get(name) as Measuring;
   return [
     ...hopRows(pick("http-direct"), pick("signalbox"), {}),
+    ...hopRows(pick("raw-proxy"), pick("signalbox"), {}),
     ...hopRows(pick("sdk-gateway"), pick("signalbox"), { throughputMin: 8 }),
     ...hopRows(pick("sdk-gateway-mcpserver"), pick("signalbox"), {}),
     ...hopRows(pick("sdk-gateway-v1"), pick("signalbox-session"), {}),
@@ -48,6 +50,7 @@ try {
     notMeasured: [
       "hop-ratio over HTTP: streams of events, TLS, cancellation, more than one tool, more than one upstream",
       "hop-ratio/sdk-gateway: no comparison of what the two do; theirs forwards, ours governs and forwards",
+      "hop-ratio/raw-proxy is no gateway: its calls a second over those of sdk-gateway are how far any could come on Node's own HTTP server",
     ],
   });
 } finally {
