@@ -2,6 +2,7 @@ import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Limits } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
+import { RecentValues } from "../base/recent-values.ts";
 import type { FlowMode } from "../domain/flow.ts";
 import type { Json } from "../domain/json.ts";
 import type { Outcome } from "../domain/outcome.ts";
@@ -82,7 +83,7 @@ class Desk implements FlowDesk {
   #hasForgotten = false;
   readonly #readers = new Map<string, Reader>();
   /** Entries and calls that need not be read back: they were noted when they happened. */
-  readonly #known = new Map<string, true>();
+  readonly #known = new RecentValues<true>(callsKnownMax);
   readonly #notedAtMs = new WeakMap<LiveSession, number>();
   readonly #noting = new WeakMap<CallState, number>();
 
@@ -120,7 +121,7 @@ class Desk implements FlowDesk {
     }
     const value = isValue ? state.resultValue : outcome.error.detail;
     if (value === undefined || value === null) return undefined;
-    if (isShared(this.#parts.past().store)) keep(this.#known, state.callId, true, callsKnownMax);
+    if (isShared(this.#parts.past().store)) keep(this.#known, state.callId, true);
     return this.#note(state, tool, { value, isValue, text: isValue ? state.resultText : undefined });
   }
 
@@ -206,14 +207,15 @@ class Desk implements FlowDesk {
       isFirst ? false : this.#isKnown(entry),
     );
     assert(isWhole, "a past that is not known whole decides nothing");
-    for (const { entry } of items) keep(this.#known, entryName(entry), true, callsKnownMax);
+    for (const { entry } of items) keep(this.#known, entryName(entry), true);
     const past = { sessionId: session.id, wordsAttested: session.wordsAttested };
     if (!takeIn(parts, knowledge, past, items)) knowledge.restrictions.saturate(beganMs + limits.flowDecayMs);
     recalled.untilMs = beganMs;
   }
 
   #isKnown(entry: Entry): boolean {
-    return this.#known.has(entryName(entry)) || (entry.kind === "call-settled" && this.#known.has(entry.callId ?? ""));
+    if (this.#known.get(entryName(entry)) === true) return true;
+    return entry.kind === "call-settled" && this.#known.get(entry.callId ?? "") === true;
   }
 
   /** What other sessions of the principal under the same credential have read elsewhere or before. Undefined where that was looked at already. */
@@ -269,7 +271,7 @@ class Desk implements FlowDesk {
     const sinceMs = lookedAtMs === undefined ? nowMs - limits.flowDecayMs : lookedAtMs - limits.readerOverlapMs;
     const query = { tenant: session.principal.tenant, sessionId: other.sessionId, sinceMs, exceptWriter, limit };
     const { items, isWhole } = await pastOf(parts, query, (entry) => this.#isKnown(entry));
-    for (const { entry } of items) keep(this.#known, entryName(entry), true, callsKnownMax);
+    for (const { entry } of items) keep(this.#known, entryName(entry), true);
     // What grants stays with the session that it was granted to: only what restricts is taken over.
     const knowledge = new SessionKnowledge(reader.restrictions, this.#bounds);
     const isOpen = takeIn(parts, knowledge, { sessionId: other.sessionId, wordsAttested: false }, items);
