@@ -26,7 +26,7 @@ const story: readonly { readonly tool: string; readonly arguments: JsonObject; r
 ];
 
 /** What differs from run to run, and the id under which a provider knows a call. */
-const differing = new Set(["commitments", "keyId", "traceId", "durationMs", "expiresAtMs", "asOfMs", "providerCallId"]);
+const differing = new Set(["commitments", "keyId", "traceId", "durationMs", "expiresAtMs", "asOfMs", "waitedSinceMs", "providerCallId"]);
 
 function withoutIds(value: unknown): Json {
   const text = JSON.stringify(value).replace(/\b(call|apr|ses|req)_[0-9a-z]{20,}/g, "$1_");
