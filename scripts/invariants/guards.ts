@@ -4,6 +4,48 @@ import type { Mutant } from "../invariant.ts";
 export const guardMutants: readonly Mutant[] = [
   {
     invariant: 1,
+    name: "a delegated session goes on when the one above is stopped",
+    patches: [
+      {
+        file: "src/call/gate.ts",
+        find: 'for (const operation of session.lineage) push(claims, "session", operation);',
+        replace: "",
+      },
+    ],
+    tests: ["src/call/delegation.test.ts"],
+  },
+  {
+    invariant: 1,
+    name: "a delegated session may call what it was not handed",
+    patches: [{ file: "src/call/live-session.ts", find: "|| handsOn(delegation, tool)", replace: "|| handsOn !== undefined" }],
+    tests: ["src/call/delegation.test.ts"],
+  },
+  {
+    invariant: 1,
+    name: "one user's token serves another",
+    patches: [
+      {
+        file: "src/connectors/token-exchange.ts",
+        find: "JSON.stringify([principal.tenant, principal.user, sha256Hex(subject)])",
+        replace: "JSON.stringify([typeof principal.tenant, typeof sha256Hex(subject)])",
+      },
+    ],
+    tests: ["src/connectors/http-credential.test.ts"],
+  },
+  {
+    invariant: 1,
+    name: "calls of a set are looked at one by one",
+    patches: [
+      {
+        file: "src/call/history-together.ts",
+        find: "if (found === undefined || history.overruled.has(found.id)) continue;",
+        replace: "if (found !== null) continue;",
+      },
+    ],
+    tests: ["src/call/call-set.test.ts"],
+  },
+  {
+    invariant: 1,
     name: "a read cached for one user answers another",
     patches: [
       {

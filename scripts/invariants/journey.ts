@@ -179,7 +179,7 @@ export const journeyMutants: readonly Mutant[] = [
   {
     invariant: 7,
     name: "refusals are not counted",
-    patches: [{ file: "src/call/record.ts", find: "    max: runtime.limits.sessionDenialsMax - 1,\n", replace: "" }],
+    patches: [{ file: "src/call/record.ts", find: ", max: runtime.limits.sessionDenialsMax - 1 }", replace: " }" }],
     tests: journey,
   },
   {

@@ -167,7 +167,8 @@ class HttpGateway implements Gateway {
     const { route } = found;
     exchange.route = route.id;
     if (!isGuarded(route)) return await route.handle(this.#services);
-    const credential = await this.#authenticate(request.headers.authorization);
+    const { authorization } = request.headers;
+    const credential = this.#parts.keys.authenticate(authorization) ?? (await this.#delegated(authorization));
     if (credential === undefined) return unauthenticated();
     exchange.credentialId = credential.id;
     const forbidden = refusedRole(route, credential);
@@ -191,23 +192,22 @@ class HttpGateway implements Gateway {
     });
   }
 
-  /** The credential of a key, or of a delegated session's token as long as the credential that it came from has its key. */
-  async #authenticate(header: string | undefined): Promise<Credential | undefined> {
+  /** The credential of a delegated session's token, as long as the credential that it came from has its key. */
+  async #delegated(header: string | undefined): Promise<Credential | undefined> {
     const { keys, box } = this.#parts;
-    const credential = keys.authenticate(header);
-    const token = credential === undefined ? keys.tokenOf(header) : undefined;
-    if (token === undefined) return credential;
-    const delegated = await box.delegated(token);
-    return delegated !== undefined && keys.holds(delegated.id) ? delegated : undefined;
+    const token = keys.tokenOf(header);
+    const credential = token === undefined ? undefined : await box.delegated(token);
+    return credential !== undefined && keys.holds(credential.id) ? credential : undefined;
   }
 
   async #answerMcp(exchange: Exchange): Promise<McpReply> {
     const { request, response, names } = exchange;
     exchange.route = "mcp";
-    const credential = this.#parts.keys.authenticate(request.headers.authorization);
+    const { authorization } = request.headers;
+    const credential = this.#parts.keys.authenticate(authorization) ?? (await this.#delegated(authorization));
     if (credential === undefined) return unauthenticated();
     exchange.credentialId = credential.id;
-    if (!rolesOf(credential).includes("caller")) {
+    if (!rolesOf(credential).some((role) => role === "caller" || role === "delegate")) {
       const error = toolCallError("PERMISSION_DENIED", `MCP is for callers; the credential \`${credential.id}\` is none`);
       return { kind: "problem", error };
     }

@@ -174,8 +174,16 @@ export const aarm: Standard = {
           file: "src/connectors/ssrf-guard.test.ts",
           titles: ["sends no credential and no header of the template to another origin"],
         },
+        {
+          file: "test/scenarios/own-credentials.test.ts",
+          titles: ["a configured source acts with the exchanged credential of each user, which nothing else ever shows"],
+        },
+        {
+          file: "src/call/delegation.test.ts",
+          titles: ["may call what it was handed of what the session above may call, and nothing else"],
+        },
       ],
-      gap: "Tools are narrowed per user and call. Credentials of upstreams are the installation's, one per tool; none are exchanged for ones of the user.",
+      gap: "A source behind HTTP can act with each user's own credential; one behind MCP acts with the installation's. No token is narrowed to a single action.",
     },
   ],
 };

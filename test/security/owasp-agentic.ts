@@ -86,8 +86,22 @@ export const owaspAgentic: Standard = {
           ],
         },
         { file: "src/policy/engine.test.ts", titles: ["never lets a user's attribute replace their name, tenant or roles"] },
+        {
+          file: "src/connectors/http-credential.test.ts",
+          titles: [
+            "are each user's own, and never another's",
+            "are exchanged where the source says so, once for all who ask, and used until they expire",
+          ],
+        },
+        {
+          file: "src/call/delegation.test.ts",
+          titles: [
+            "may call what it was handed of what the session above may call, and nothing else",
+            "does nothing more once what stopped the one above is on disk, in any process and at any moment of its calls",
+          ],
+        },
       ],
-      gap: "Callers are known by API keys; there is no single sign-on and no delegation of a user's own token.",
+      gap: "Callers are known by API keys; there is no single sign-on.",
     },
     {
       id: "ASI04",

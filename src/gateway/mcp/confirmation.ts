@@ -14,7 +14,7 @@ import type { Answer } from "../../domain/outcome.ts";
 import type { Credential } from "../../domain/principal.ts";
 import { ToolCallError } from "../../errors/tool-call-error.ts";
 import { confirmationGroup } from "../../policy/document.ts";
-import type { McpUsers } from "./conversations.ts";
+import type { McpUser, McpUsers } from "./conversations.ts";
 import { isObject } from "./protocol.ts";
 
 /** A question to the user about one call. */
@@ -53,11 +53,16 @@ export interface ConfirmationParts {
 /** Makes it. */
 export function createConfirmations(parts: ConfirmationParts): Confirmations {
   const { box, users, clock, limits } = parts;
+  // The client of another agent shows its forms to nobody who could speak for the user.
+  const interactiveUser = (credential: Credential): McpUser | undefined => {
+    const user = credential.sessionId === undefined ? users.get(credential.id) : undefined;
+    return user?.isInteractive === true ? user : undefined;
+  };
   const macOf = (payload: string): Buffer => createHmac("sha256", parts.stateKey).update(payload).digest();
   return {
     question({ callId, outcome }, credential) {
       if (outcome.kind !== "pending" || outcome.waiting.kind !== "person" || outcome.waiting.gate !== "confirmation") return undefined;
-      if (users.get(credential.id)?.isInteractive !== true) return undefined;
+      if (interactiveUser(credential) === undefined) return undefined;
       return { approvalId: outcome.waiting.approvalId, callId, form: formOf(outcome.waiting.summary) };
     },
     seal({ approvalId, callId }, credential, parameters) {
@@ -75,8 +80,8 @@ export function createConfirmations(parts: ConfirmationParts): Confirmations {
       return clock.now() < untilMs && bound === boundTo(credential, parameters) ? { approvalId, callId } : undefined;
     },
     async pass({ approvalId, callId }, reply, credential) {
-      const user = users.get(credential.id);
-      if (reply === "later" || user?.isInteractive !== true) return await box.outcome(callId, credential);
+      const user = interactiveUser(credential);
+      if (reply === "later" || user === undefined) return await box.outcome(callId, credential);
       try {
         const decision = { approve: reply === "yes", by: user.user };
         const { answer } = await box.approvals.decide(approvalId, decision, userCredential(credential));

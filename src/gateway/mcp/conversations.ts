@@ -81,8 +81,10 @@ export function createConversations(parts: ConversationParts): Conversations {
   }
 
   return {
-    open: (credential) => open(credential),
+    // The token of a delegated session brings its session along, and its user with it.
+    open: (credential) => (credential.sessionId === undefined ? open(credential) : box.resume(credential.sessionId, credential)),
     async resume(credential, sessionId) {
+      if (credential.sessionId !== undefined) return await box.resume(sessionId, credential);
       const wanted = userOf(credential);
       const session = await box.resume(sessionId, credential);
       // Who lost a role in the configuration has lost it in conversations that began before, too.
@@ -92,6 +94,7 @@ export function createConversations(parts: ConversationParts): Conversations {
       return session;
     },
     async of(credential, conversation) {
+      if (credential.sessionId !== undefined) return await box.resume(credential.sessionId, credential);
       const { user, roles } = userOf(credential);
       const nowMs = clock.now();
       const windowIndex = Math.floor(nowMs / limits.ambientSessionMs);
