@@ -34,6 +34,8 @@ export const limitTable = {
   retryBudgetWindowMs: { value: 60_000, unit: "ms", about: "window of the retry budget" },
   breakerFailures: { value: 5, unit: "failures", about: "consecutive failures that open the breaker of a tool or source" },
   breakerOpenMs: { value: 60_000, unit: "ms", about: "an open breaker lets nobody through for so long, then probes" },
+  healthCheckMs: { value: 10_000, unit: "ms", about: "between two questions to a source whether it is well, where `healthCheck` says how" },
+  healthCheckTimeoutMs: { value: 2_000, unit: "ms", about: "a source that has not said by then that it is well counts as not well" },
   breakerProbes: { value: 1, unit: "calls", about: "calls that a half-open breaker lets through; it closes when all went well" },
   toolConcurrentMax: { value: 512, unit: "calls", about: "calls of one tool under way in one process" },
   sourceConcurrentMax: { value: 512, unit: "calls", about: "calls of all tools of one source under way in one process" },
@@ -214,12 +216,7 @@ export const limitTable = {
   headerBytesMax: { value: 16_384, unit: "bytes", about: "inbound HTTP headers" },
   requestTimeoutMs: { value: 60_000, unit: "ms", about: "an inbound request must have arrived whole" },
   connectionsMax: { value: 2_000, unit: "connections", about: "open inbound connections" },
-  keepAliveMs: {
-    value: 75_000,
-    unit: "ms",
-    about:
-      "an inbound connection on which nobody asks is kept open; longer than balancers keep theirs (60 s), so that none asks on one that closes",
-  },
+  keepAliveMs: { value: 75_000, unit: "ms", about: "an idle inbound connection; balancers commonly keep theirs for 60 s" },
   gatheredTasksMax: {
     value: 64,
     unit: "tasks",

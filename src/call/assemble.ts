@@ -5,6 +5,7 @@ import { resolveLimits, type Limits } from "../base/limits.ts";
 import { systemRandom, type Random } from "../base/random.ts";
 import { createThrottle } from "../budget/throttle.ts";
 import { createToolRates } from "../budget/tool-rates.ts";
+import { httpHealthCheck } from "../connectors/http-health-check.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { createCheckpointer, type Checkpointer } from "../ledger/checkpointer.ts";
 import type { Keyring } from "../ledger/keyring.ts";
@@ -30,6 +31,7 @@ import { safely, tell } from "./observers.ts";
 import { notingStore, openState } from "./open-state.ts";
 import type { SignalboxOptions, Trouble } from "./options.ts";
 import { createDecisionPoints } from "./decision-points.ts";
+import { requireHealthChecks, startHealthChecks } from "./health-checks.ts";
 import { createNoticeDesk, type NoticeParts } from "./notices.ts";
 import { runCall } from "./pipeline.ts";
 import { keepPolicy, policyInForce, startPolicy } from "./policy-in-force.ts";
@@ -88,6 +90,7 @@ export async function assemble(options: SignalboxOptions): Promise<Assembly> {
   const clock = options.clock ?? systemClock;
   const { limits, problems } = resolveLimits(options.limits);
   if (problems.length > 0) throw toolCallError("CONFIG_INVALID", `the limits are not valid: ${problems.join("; ")}`);
+  requireHealthChecks(options.upstreams ?? {});
   const ground: Ground = { options, clock, limits, trouble: safely(options.onTrouble), observers: new Set() };
   const knot: Knot = {};
   const { runtime, keyring, checkpointer } = await createRuntime(ground, knot);
@@ -109,6 +112,12 @@ export async function assemble(options: SignalboxOptions): Promise<Assembly> {
   else await startPolicy(runtime, options.policy);
   const rates = { principals: runtime.throttle, tools: runtime.toolRates };
   const pulse = await startPulse(runtime, { rates, breakers: knot.breakers, openChannel: channelOf(runtime, options.sharedLimits) });
+  const healthChecks = startHealthChecks({
+    ...runtime,
+    guards: runtime.resilience.guards,
+    sources: options.upstreams ?? {},
+    make: httpHealthCheck,
+  });
   const upkeep = startUpkeep(runtime, { desk, deferrals }, recovery);
 
   async function close(): Promise<void> {
@@ -117,6 +126,7 @@ export async function assemble(options: SignalboxOptions): Promise<Assembly> {
     upkeep.stop();
     elsewhere.stop();
     pulse.stop();
+    await healthChecks.stop();
     await carrier.drain(limits.drainMs);
     await toolSources.close();
     await runtime.decisionPoints.close();

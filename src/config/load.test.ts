@@ -82,6 +82,13 @@ describe("loading the configuration", () => {
       "4:14 no source is called `crn` (nearest: `crm`) | name one of `sources:`",
       "4:42 expected a whole number from 1 to 100000; got `0`",
     ]);
+    const asked = (check: string): string => `${minimal}sources: { crm: { ${http} } }\nupstreams: { crm: { healthCheck: ${check} } }\n`;
+    expect(await load(asked("{ url: 'http://127.0.0.1:9/up', everyMs: 500, allowPrivate: ['127.0.0.1:9'] }"))).toMatchObject({
+      config: { upstreams: { crm: { healthCheck: { url: "http://127.0.0.1:9/up", everyMs: 500, allowPrivate: ["127.0.0.1:9"] } } } },
+    });
+    expect(places(await load(asked("{ url: 'http://127.0.0.1:9/up' }")))).toEqual([
+      expect.stringMatching(/^4:\d+ this address cannot be asked: .*without TLS/) as string,
+    ]);
   });
 
   test(verifies("AUTH-11", "reads decision points, and names one whose address may not be asked"), async () => {

@@ -1,6 +1,7 @@
 import { dirname, resolve } from "node:path";
 import { defaultLimits, type Limits } from "../base/limits.ts";
 import { decisionPointShape, readDecisionPoints } from "./decision-point.ts";
+import { healthCheckProblem } from "../connectors/http-health-check.ts";
 import { flowModes } from "../domain/flow.ts";
 import type { JsonObject } from "../domain/json.ts";
 import { emptyPolicy, type PolicyDocument } from "../policy/document.ts";
@@ -361,7 +362,14 @@ function readCredentials(given: readonly (readonly [string, Read<typeof credenti
 function readUpstreams(settings: Settings, report: Report): Config["upstreams"] {
   const known = (settings.sources ?? []).map(([id]) => id);
   const upstreams = settings.upstreams ?? [];
-  for (const [id] of upstreams) {
+  for (const [id, { healthCheck }] of upstreams) {
+    const problem = healthCheck === undefined ? undefined : healthCheckProblem(healthCheck);
+    if (problem !== undefined)
+      report
+        .at(id)
+        .at("healthCheck")
+        .at("url")
+        .add(`this address cannot be asked: ${problem}`, "use https, or name exactly its host and port under `allowPrivate:`");
     if (!known.includes(id)) report.at(id).addAtName(`no source is called \`${id}\`${nearestHint(id, known)}`, "name one of `sources:`");
   }
   return Object.fromEntries(upstreams);

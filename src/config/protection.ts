@@ -1,6 +1,6 @@
 import type { Tool } from "../domain/tool.ts";
 import type { Protection } from "../resilience/guards.ts";
-import { about, mapped, object, optional, required, whole, type Shape } from "./shape.ts";
+import { about, list, mapped, object, optional, required, text, whole, type Shape } from "./shape.ts";
 
 const untilMs = whole({ min: 1, max: 3_600_000 });
 const counted = whole({ min: 1, max: 100_000 });
@@ -50,8 +50,22 @@ export const cacheShape: Shape<NonNullable<Tool["cache"]>> = about(
   mapped(object({ ttlMs: required(about("For so long.", untilMs)) }), ({ ttlMs }) => (ttlMs === undefined ? undefined : { ttlMs })),
 );
 
+const healthCheckShape: Shape<NonNullable<Protection["healthCheck"]>> = about(
+  "It is asked whether it is well, beside what calls find; bad answers open its breaker, good ones close it.",
+  mapped(
+    object({
+      url: required(about("Asked with GET, without credentials; 200 to 399 is well.", text({ charsMax: 1_000 }))),
+      everyMs: optional(about("Between two questions. Default: the limit `healthCheckMs`.", whole({ min: 10, max: 3_600_000 }))),
+      allowPrivate: optional(
+        about("Exact `host:port` that may be asked although the address is private, or without TLS.", list(text({ charsMax: 300 }))),
+      ),
+    }),
+    ({ url, ...rest }) => (url === undefined ? undefined : { url, ...said(rest) }),
+  ),
+);
+
 /** What may be said of one source under `upstreams:`. */
 export const protectionShape: Shape<Protection> = mapped(
-  object({ breaker: optional(breakerShape), bulkhead: optional(bulkheadShape) }),
+  object({ breaker: optional(breakerShape), bulkhead: optional(bulkheadShape), healthCheck: optional(healthCheckShape) }),
   said,
 );

@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import type { Limits } from "../base/limits.ts";
+import type { HealthCheckOptions } from "../domain/health-check.ts";
 import type { Failure, Tool } from "../domain/tool.ts";
 import { tellsOfUpstream, type BreakerEntry, type Breakers, type BreakerSettings, type BreakerView } from "./breaker.ts";
 import { createBulkhead, type Bulkhead } from "./bulkhead.ts";
@@ -14,6 +15,8 @@ import { CallStats, type StatsView } from "./call-stats.ts";
 export interface Protection {
   readonly breaker?: Tool["breaker"] | undefined;
   readonly bulkhead?: Tool["bulkhead"] | undefined;
+  /** Of a source: how it is asked whether it is well. Absent: only calls find out. */
+  readonly healthCheck?: HealthCheckOptions | undefined;
 }
 
 /** A call that was let through. */
@@ -45,6 +48,11 @@ export interface GuardView {
 export interface Guards {
   /** Asks to let one call of the tool through; waits where its bulkheads are full. */
   admit(tool: Tool, signal: AbortSignal | undefined): Admission | Promise<Admission>;
+  /**
+   * Asks a source whether it is well, unless its breaker is open, and counts what `ask` finds as an attempt of a call would be; half-open it is one of the probes.
+   * `ask` resolves with undefined where it learnt nothing.
+   */
+  check(source: string, ask: () => Promise<boolean | undefined>): Promise<void>;
   ofTool(tool: Tool): GuardView;
   /** Undefined for a source of which nothing was called yet, and for tools that code defines: they share no upstream. */
   ofSource(source: string): GuardView | undefined;
@@ -101,6 +109,7 @@ export function createGuards(parts: GuardParts): Guards {
 
   return {
     admit: (tool, signal) => guardOf(tool).admit(signal),
+    check: async (source, ask) => await sourceGuard(source)?.check(ask),
     ofTool: (tool) => guardOf(tool).own.view(),
     ofSource: (source) => sources.get(source)?.view(),
   };
@@ -145,6 +154,19 @@ class UpstreamGuard {
 
   cancel(pass: number): void {
     if (pass !== 0) this.#parts.breakers.cancel(this.key, pass);
+  }
+
+  async check(ask: () => Promise<boolean | undefined>): Promise<void> {
+    const { clock } = this.#parts;
+    const entry = await this.enter(clock.monotonic());
+    if (entry.kind === "refused") return;
+    const isWell = await ask();
+    if (isWell === undefined) {
+      this.cancel(entry.pass);
+      return;
+    }
+    this.note(entry.pass, !isWell, clock.monotonic());
+    if (!isWell) this.stats.remember({ kind: "unavailable", message: "did not say that it is well", atMs: clock.now() });
   }
 
   view(): GuardView {
