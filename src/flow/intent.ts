@@ -6,21 +6,16 @@ import { defaultLimits } from "../base/limits.ts";
 import type { Tool } from "../domain/tool.ts";
 import { compilePattern, type Pattern } from "../schema/patterns.ts";
 import { english } from "./languages/english.ts";
-import { french } from "./languages/french.ts";
-import { german } from "./languages/german.ts";
 import type { ActionKind, LanguagePack } from "./languages/pack.ts";
-import { polish } from "./languages/polish.ts";
-import { spanish } from "./languages/spanish.ts";
+import { phraseExpression, spokenIn } from "./languages/spoken.ts";
 import { splitName } from "./roles.ts";
 import type { UserWords } from "./user-words.ts";
 
 /** Whether the user asked for an effect. */
 export type Intent = "asked" | "not-asked" | "unknown";
 
-const packs: readonly LanguagePack[] = [english, german, french, spanish, polish];
-
 /** What a tool needs to have for its intent to be found. */
-export type IntentTool = Pick<Tool, "name" | "description" | "asks">;
+export type IntentTool = Pick<Tool, "name" | "description" | "asks" | "tier">;
 
 const answers = new WeakMap<UserWords, { readonly version: number; readonly byTool: Map<IntentTool, Intent> }>();
 
@@ -46,8 +41,8 @@ function findIntent(tool: IntentTool, words: UserWords): Intent {
   if (declared.some((pattern) => spans.some((span) => pattern.test(span)))) return "asked";
   const spoken = spokenIn(words.spans);
   if (spoken.length === 0) return "unknown";
-  // Declared phrases are taken to cover English; a conversation in another language may use that language's own verbs.
-  const asking = declared.length === 0 ? spoken : spoken.filter((pack) => pack !== english);
+  // Declared phrases are taken to cover English; a conversation in another language may use that language's own verbs, and what only reads those of any.
+  const asking = declared.length === 0 || tool.tier === "read" ? spoken : spoken.filter((pack) => pack !== english);
   const kinds = kindsOf(tool);
   if (kinds.length === 0) return declared.length === 0 ? "unknown" : "not-asked";
   return asking.some((pack) => spans.some((span) => asks(pack, kinds, span))) ? "asked" : "not-asked";
@@ -75,59 +70,11 @@ function declaredPatterns(tool: IntentTool): readonly Pattern[] {
   return patterns;
 }
 
-const smallWordsMin = 0.12;
-const nearlyBest = 0.7;
-
-/** The languages that the words may be in: neighbours share small words, so only what comes close to the best of each turn counts. */
-function spokenIn(spans: readonly string[]): readonly LanguagePack[] {
-  const spoken = new Set<LanguagePack>();
-  for (const span of spans) {
-    const shares = packs.map((pack) => shareOf(pack, span));
-    const best = Math.max(...shares);
-    for (const [index, pack] of packs.entries()) {
-      const share = shares[index] as number;
-      if (share >= smallWordsMin && share >= best * nearlyBest) spoken.add(pack);
-    }
-  }
-  return [...spoken];
-}
-
-/** How much of a text are small words of the language. */
-function shareOf(pack: LanguagePack, span: string): number {
-  const all = span.match(/[\p{L}'’]+/gu) ?? [];
-  const small = smallWordSets.get(pack) as ReadonlySet<string>;
-  return all.length === 0 ? 0 : all.reduce((sum, word) => sum + (small.has(word) ? 1 : 0), 0) / all.length;
-}
-
-const smallWordSets = new Map(packs.map((pack) => [pack, new Set(pack.smallWords)]));
-const expressions = new Map<LanguagePack, Map<ActionKind, RegExp>>();
-
 function asks(pack: LanguagePack, kinds: readonly ActionKind[], span: string): boolean {
   return kinds.some((kind) => {
-    for (const match of span.matchAll(expression(pack, kind))) if (!isNegated(pack, span.slice(0, match.index))) return true;
+    for (const match of span.matchAll(phraseExpression(pack.asks[kind]))) if (!isNegated(pack, span.slice(0, match.index))) return true;
     return false;
   });
-}
-
-function expression(pack: LanguagePack, kind: ActionKind): RegExp {
-  let byKind = expressions.get(pack);
-  if (byKind === undefined) {
-    byKind = new Map();
-    expressions.set(pack, byKind);
-  }
-  let made = byKind.get(kind);
-  if (made === undefined) {
-    const phrases = pack.asks[kind].map((phrase) =>
-      phrase
-        .replace(/[.+?^${}()|[\]\\]/g, "\\$&")
-        .replaceAll("*", "\\p{L}*")
-        .replaceAll(" … ", "(?: [^.!?\\n]{0,60}?)? ")
-        .replaceAll(" ", "\\s+"),
-    );
-    made = new RegExp(`(?<![\\p{L}\\p{N}])(?:${phrases.join("|")})(?![\\p{L}\\p{N}])`, "gu");
-    byKind.set(kind, made);
-  }
-  return made;
 }
 
 /** A negation among the two words before. */
@@ -231,7 +178,14 @@ export function kindsOf(tool: Pick<Tool, "name" | "description">): readonly Acti
 function kindsIn(text: string): readonly ActionKind[] {
   for (const word of text.split(" ")) {
     const kinds = (Object.keys(kindsByVerb) as ActionKind[]).filter((kind) => kindsByVerb[kind].includes(word));
-    if (kinds.length > 0) return kinds;
+    if (kinds.length > 0) return isPublic(text, kinds) ? [...kinds, "post"] : kinds;
   }
   return [];
+}
+
+/** Whoever sends something to a channel or a board posts it there. */
+function isPublic(text: string, kinds: readonly ActionKind[]): boolean {
+  return (
+    kinds.includes("send") && !kinds.includes("post") && /\b(?:channel|group|room|thread|forum|board|feed|timeline|wall|topic)\b/.test(text)
+  );
 }

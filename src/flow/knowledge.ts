@@ -9,6 +9,7 @@ import type { Label } from "../domain/label.ts";
 import { decodedOnce, embeddedJson, mayHoldCode } from "./decode-once.ts";
 import { fold, foldValue } from "./fold.ts";
 import type { LabelReader } from "./labels.ts";
+import { PointedAt } from "./pointed-at.ts";
 import { keep, sliceChars, type KnowledgeBounds, type Origin, type Restrictions } from "./restrictions.ts";
 import type { ShingleIndex } from "./shingles.ts";
 import { amountOf, dayOf } from "./spellings.ts";
@@ -56,6 +57,8 @@ export class SessionKnowledge {
   readonly #vouched: RecentValues<Vouched>;
   readonly #fields: RecentValues<Origin>;
   readonly #links: RecentValues<Origin>;
+  /** What the user pointed at without spelling it out. */
+  readonly pointedAt: PointedAt;
   readonly #repeated: Repeated[] = [];
 
   constructor(restrictions: Restrictions, bounds: KnowledgeBounds) {
@@ -63,6 +66,7 @@ export class SessionKnowledge {
     this.#vouched = new RecentValues(bounds.valuesMax);
     this.#fields = new RecentValues(bounds.valuesMax);
     this.#links = new RecentValues(bounds.valuesMax);
+    this.pointedAt = new PointedAt();
   }
 
   /** Takes note of a result. It is indexed when a call is traced, so that sessions which only read pay almost nothing. */
@@ -135,6 +139,7 @@ export class SessionKnowledge {
     const { restrictions } = this;
     restrictions.given(result.given);
     const origin = restrictions.addOrigin(result.origin);
+    const reader = this.pointedAt.reader(this.words, result.origin);
     const keys = new Set<string>();
     let chars = 0;
     const stack: { readonly value: Json; readonly pointer: string; readonly field: string; readonly depth: number }[] = [
@@ -145,6 +150,7 @@ export class SessionKnowledge {
       if (value === null || typeof value === "boolean") continue;
       if (typeof value === "object") {
         if (depth >= depthMax) continue;
+        if (!Array.isArray(value)) reader.object(value as { readonly [key: string]: Json });
         for (const [key, member] of Object.entries(value as { readonly [key: string]: Json })) {
           const isList = Array.isArray(value);
           if (!isList && !keys.has(key)) {
@@ -174,7 +180,9 @@ export class SessionKnowledge {
         }
       }
       this.#addLeaf(text, { label, field, from: result.origin });
+      reader.text(text);
     }
+    reader.end();
     yield;
   }
 

@@ -77,6 +77,10 @@ export interface FlowFacts {
   readonly isStanding: boolean;
   /** The call fits a step of a plan that a person approved for this session, which stands for being asked for. */
   readonly isPlanned: boolean;
+  /** The user said that details are to be taken from what is read. */
+  readonly isPointed: boolean;
+  /** The user asked for whatever another text says, and how one asks for this tool is only guessed: then their words refuse nothing. */
+  readonly isDelegated: boolean;
   /** Whether untrusted text was read at all. */
   readonly hasReadUntrusted: boolean;
 }
@@ -115,7 +119,8 @@ export function judgeFlow(facts: FlowFacts): FlowVerdict {
   );
   // Nothing that the user said leads to an irreversible call for which neither the action nor its object was named.
   const isBaseless = facts.hasReadUntrusted && reasons.some(({ rule }) => rule === "flow:R5");
-  const isRefused = facts.intent === "not-asked" && !facts.isStanding && !isPlainFetch && (isUntrusted || isBaseless);
+  const isRefused =
+    facts.intent === "not-asked" && !facts.isStanding && !isPlainFetch && ((isUntrusted && !facts.isDelegated) || isBaseless);
   return {
     effect: reasons.length === 0 ? "allow" : isRefused ? "deny" : "ask",
     reasons,
@@ -130,7 +135,7 @@ export function judgeFlow(facts: FlowFacts): FlowVerdict {
 /** Whether nobody vouches for a value that steers. */
 function isLoose({ source, role, roleFrom }: Traced, facts: FlowFacts): boolean {
   if (vouched.includes(source)) return false;
-  if (source === "untrusted") return true;
+  if (source === "untrusted") return !(role === "date" && facts.isPointed && facts.intent === "asked" && facts.tool.tier === "reversible");
   // An argument that means nothing known may hold anything; only where it was read counts against it.
   if (roleFrom === "nobody") return false;
   // A day may be worked out; what nobody can know is not held against a call whose words are unknown.

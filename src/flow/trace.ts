@@ -4,6 +4,7 @@ import { decodedOnce } from "./decode-once.ts";
 import { fold, foldValue } from "./fold.ts";
 import { intentOf, type Intent } from "./intent.ts";
 import { amountForm, dayForm, type SessionKnowledge } from "./knowledge.ts";
+import { pointingOf, type Pointing } from "./pointing.ts";
 import { type Origin, type Restrictions } from "./restrictions.ts";
 import { argumentLeaves, type ArgumentLeaf } from "./roles.ts";
 import { judgeFlow, type FlowVerdict, type Source, type Traced } from "./rules.ts";
@@ -43,7 +44,9 @@ export function traceCall(call: FlowCall, knowledge: SessionKnowledge): FlowTrac
   const { tool } = call;
   const intent = call.planned === undefined ? intentOf(tool, knowledge.words) : "asked";
   const leaves = argumentLeaves(tool, call.args);
-  const isFetch = tool.tier === "read" && intent === "asked";
+  const pointing = pointingOf(knowledge.words);
+  const isAsked = intent === "asked";
+  const isFetch = tool.tier === "read" && isAsked;
   const steering: Traced[] = [];
   const carried: Traced[] = [];
   const guarded: Traced[] = [];
@@ -51,7 +54,7 @@ export function traceCall(call: FlowCall, knowledge: SessionKnowledge): FlowTrac
     const role = roleOf(leaf);
     if (role === "control") continue;
     if (steeringRoles.includes(role)) {
-      steering.push(traceValue({ leaf, role, knowledge, isFetch, planned: call.planned }));
+      steering.push(traceValue({ leaf, role, knowledge, isFetch, isAsked, pointing, planned: call.planned }));
       // Whoever runs a page reads what its address says.
       if (tool.isEgress && typeof leaf.value === "string" && isGuardedUrl(leaf.value, knowledge.restrictions))
         guarded.push({ pointer: leaf.pointer, role, roleFrom: fromOf(leaf), source: "untrusted", origin: undefined, text: leaf.value });
@@ -71,6 +74,9 @@ export function traceCall(call: FlowCall, knowledge: SessionKnowledge): FlowTrac
     isStrict: call.isStrict,
     isStanding: call.isStanding,
     isPlanned: call.planned !== undefined,
+    isPointed: pointing.isAny,
+    // What the tool itself says of how it is asked for is no guess, and stands.
+    isDelegated: pointing.isDelegated && tool.asks === undefined,
     hasReadUntrusted: !knowledge.restrictions.isEmpty,
   });
   return { ...verdict, intent, traced: [...steering, ...carried, ...guarded] };
@@ -91,6 +97,8 @@ function traceValue(parts: {
   readonly role: ArgumentRole;
   readonly knowledge: SessionKnowledge;
   readonly isFetch: boolean;
+  readonly isAsked: boolean;
+  readonly pointing: Pointing;
   readonly planned: ReadonlySet<string> | undefined;
 }): Traced {
   const { leaf, role, knowledge, isFetch, planned } = parts;
@@ -102,8 +110,29 @@ function traceValue(parts: {
         ? (traceDay(text, knowledge) ?? tracePlain(leaf, text, knowledge, isFetch))
         : role === "amount"
           ? (traceAmount(leaf.value, knowledge) ?? tracePlain(leaf, text, knowledge, isFetch))
-          : tracePlain(leaf, text, knowledge, isFetch);
+          : (tracePointed(text, parts) ?? tracePlain(leaf, text, knowledge, isFetch));
   return { pointer: leaf.pointer, role, roleFrom: fromOf(leaf), text, ...found };
+}
+
+/**
+ * For an action that the user asked for: the id of the only record that has the name which they gave, and the only address of its kind at the place which
+ * they named, where they say that one of this kind is to be found there.
+ */
+function tracePointed(
+  text: string,
+  { role, knowledge, isAsked, pointing }: Pick<Parameters<typeof traceValue>[0], "role" | "knowledge" | "isAsked" | "pointing">,
+): Place | undefined {
+  if (!isAsked || knowledge.words.says(text)) return undefined;
+  const { pointedAt } = knowledge;
+  if (role === "ref") return placeAt(pointedAt.recordOf(foldValue(text)));
+  if (role !== "target" || pointing.kinds.size === 0) return undefined;
+  const [found, ...others] = actionablesIn(text);
+  if (found === undefined || others.length > 0 || !pointing.kinds.has(found.kind)) return undefined;
+  return placeAt(pointedAt.placeOf(found.kind, found.value));
+}
+
+function placeAt(origin: Origin | undefined): Place | undefined {
+  return origin === undefined ? undefined : place("named-record", origin);
 }
 
 /** Name of the argument that a leaf lies in. */

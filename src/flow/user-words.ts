@@ -15,7 +15,7 @@ export class UserWords {
   add(said: string, isAttested: boolean): void {
     if (this.#seen.has(said)) return;
     this.#seen.add(said);
-    const span = ` ${fold(said)} `;
+    const span = ` ${fold(withSentencesApart(said))} `;
     this.#spans.push(span);
     this.#chars += span.length;
     this.#isAttested &&= isAttested;
@@ -59,6 +59,19 @@ export class UserWords {
   saysNumber(spellings: readonly string[]): boolean {
     return spellings.some((spelling) => this.#spans.some((span) => occurs(span, spelling, isNumeric)));
   }
+}
+
+/** `see www.firm.example.Then` ends a sentence after the address: a whole word with a capital is no part of a host. */
+function withSentencesApart(said: string): string {
+  return said.includes(".") ? said.replace(/\S+/gu, sentenceEnd) : said;
+}
+
+function sentenceEnd(token: string): string {
+  const dot = token.lastIndexOf(".");
+  const [before, after] = [token.slice(0, dot), token.slice(dot + 1)];
+  return dot > 0 && /^\p{Lu}\p{Ll}{3,}[,;:]?$/u.test(after) && /[@.][\p{Ll}\d-]+\.\p{Ll}{2,}(?:\/\S*)?$/u.test(before)
+    ? `${before}. ${after}`
+    : token;
 }
 
 const address = /^[^\s@]*@?[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+$/u;

@@ -30,4 +30,8 @@ export interface LanguagePack {
   /** Words before a verb that turn it into its opposite. */
   readonly negations: readonly string[];
   readonly asks: Readonly<Record<ActionKind, readonly string[]>>;
+  /** How they say that something is to be taken from what is read. */
+  readonly points: readonly string[];
+  /** How they ask for whatever another text says. */
+  readonly delegates: readonly string[];
 }
