@@ -9,7 +9,7 @@ import { recordRestore } from "../ledger/restore.ts";
 import { createMemoryStore } from "../store/memory.ts";
 import { openPostgresStore } from "../store/postgres.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
-import type { Store } from "../store/store.ts";
+import type { CommitResult, Store } from "../store/store.ts";
 import type { SignalboxOptions } from "./options.ts";
 
 /**
@@ -56,10 +56,13 @@ export function notingStore(store: Store, checkpointer: Checkpointer): Store {
     get writer() {
       return store.writer;
     },
-    async commit(unit) {
-      const result = await store.commit(unit);
-      if (result.kind === "committed") checkpointer.note(unit.entries.length);
-      return result;
+    commit(unit) {
+      const note = (result: CommitResult): CommitResult => {
+        if (result.kind === "committed") checkpointer.note(unit.entries.length);
+        return result;
+      };
+      const result = store.commit(unit);
+      return result instanceof Promise ? result.then(note) : note(result);
     },
   };
 }

@@ -20,8 +20,8 @@ export interface Store {
   /** Reads rows by key, in the order asked; `undefined` where there is none. One round trip. */
   read(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]>;
   /**
-   * Whether this process lately saw the row; what it does not recall may be there all the same. Only where `read` is a round trip, so that callers may rather
-   * let a commit find out what they have no reason to expect.
+   * Whether this process lately saw the row; what it does not recall may be there all the same. Only where `read` has to ask a database, so that callers may
+   * rather let a commit find out what they have no reason to expect.
    */
   recalls?(key: RowKey): boolean;
   /** Rows of one space and tenant in key order, after `after` (exclusive), at most `limit`. */
