@@ -70,27 +70,22 @@ const lockCounters = `
         where c.space = u.space and c.tenant = u.tenant and c.key = u.key for update) l;
   end $$;`;
 
-/**
- * Writes a group. `r_was` is the version that the group was decided on (0: absent) and `r_next` the one it leaves (0: absent, null: only relied
- * on); `c_was` is null for a counter that was absent. Rows come in runs: 0 is locked, 1 is locked shared, 2 is updated, which locks it too; each says
- * how many of its rows are there. Raises SB002 when the writer's lease is another's, SB001 when what the group was decided on is no longer so; then
- * nothing of it is written.
- */
-const flush = `
-  create function signalbox.flush_1(
-    p_writer text, p_fence bigint, p_flush bigint, p_lease_ms bigint, p_is_durable boolean, p_is_locked boolean,
+/** What a group is written with, whatever function of the database writes it. */
+export const flushParameters = `p_writer text, p_fence bigint, p_flush bigint, p_lease_ms bigint, p_is_durable boolean, p_is_locked boolean,
     p_run_end bigint[], p_run_kind bigint[], p_run_count bigint[], p_absent_rows bigint, p_gone_rows bigint,
     p_absent_counters bigint, p_present_counters bigint, p_entry_count bigint,
     r_space text[], r_tenant text[], r_key text[], r_was bigint[], r_next bigint[], r_body text[], r_due bigint[],
     c_space text[], c_tenant text[], c_key text[], c_was bigint[], c_next bigint[], c_due bigint[],
     p_epoch bigint, p_seq bigint, e_tenant text[], e_kind text[], e_at bigint[], e_call text[], e_session text[], e_run text[],
-    e_text text[], e_sealed bytea[], b_root text, b_previous text, b_head text)
-  returns void language plpgsql as $$
-  declare
-    first int := 1;
-    last int;
-    found_count bigint;
-  begin
+    e_text text[], e_sealed bytea[], b_root text, b_previous text, b_head text`;
+
+/**
+ * The steps that write a group. `r_was` is the version that the group was decided on (0: absent) and `r_next` the one it leaves (0: absent, null: only relied
+ * on); `c_was` is null for a counter that was absent. Rows come in runs: 0 is locked, 1 is locked shared, 2 is updated, which locks it too; each says
+ * how many of its rows are there. Raises SB002 when the writer's lease is another's, SB001 when what the group was decided on is no longer so; then
+ * nothing of it is written.
+ */
+export const flushSteps = `
     if not p_is_durable then
       perform set_config('synchronous_commit', 'off', true);
     end if;
@@ -166,7 +161,17 @@ const flush = `
           case when u.place = p_entry_count then b_previous end, case when u.place = p_entry_count then b_head end
         from unnest(e_tenant, e_kind, e_at, e_call, e_session, e_run, e_text, e_sealed) with ordinality
           as u(tenant, kind, at_ms, call_id, session_id, run_id, text, sealed, place);
-    end if;
+    end if;`;
+
+const flush = `
+  create function signalbox.flush_1(
+    ${flushParameters})
+  returns void language plpgsql as $$
+  declare
+    first int := 1;
+    last int;
+    found_count bigint;
+  begin${flushSteps}
   end $$;`;
 
 /** The SQL of schema 1. Never changed once released. */

@@ -8,6 +8,8 @@
  * nobody waits in a circle.
  */
 
+import { flushParameters, flushSteps } from "./postgres-schema-1.ts";
+
 /** Spaces in which rows appear rarely and are relied on as absent by many. Whoever makes a row in one waits for the groups under way. */
 export const guardedSpaces: readonly string[] = ["principal", "read-only"];
 
@@ -33,30 +35,30 @@ const guards = `
   create trigger guard_2 before insert on signalbox.rows for each row
     when (new.space in (${guardedSpaces.map((space) => `'${space}'`).join(", ")}) and new.version > 0) execute function signalbox.guard_row_2();`;
 
-const passed = Array.from({ length: 40 }, (_, index) => `$${index + 6}`).join(", ");
-
-/** Writes a group as `flush_1` does, when the rows `a_…` are still absent. Each statement sees what was committed before it, and nobody makes such a row while the lock is held. */
+/**
+ * Writes a group as `flush_1` does, when the rows `a_…` are still absent. Each statement sees what was committed before it, and nobody makes such a row while
+ * the lock is held.
+ */
 const flush = `
   create function signalbox.flush_2(
     p_guard text[], p_guard_own bigint[], a_space text[], a_tenant text[], a_key text[],
-    p_writer text, p_fence bigint, p_flush bigint, p_lease_ms bigint, p_is_durable boolean, p_is_locked boolean,
-    p_run_end bigint[], p_run_kind bigint[], p_run_count bigint[], p_absent_rows bigint, p_gone_rows bigint,
-    p_absent_counters bigint, p_present_counters bigint, p_entry_count bigint,
-    r_space text[], r_tenant text[], r_key text[], r_was bigint[], r_next bigint[], r_body text[], r_due bigint[],
-    c_space text[], c_tenant text[], c_key text[], c_was bigint[], c_next bigint[], c_due bigint[],
-    p_epoch bigint, p_seq bigint, e_tenant text[], e_kind text[], e_at bigint[], e_call text[], e_session text[], e_run text[],
-    e_text text[], e_sealed bytea[], b_root text, b_previous text, b_head text)
+    ${flushParameters})
   returns void language plpgsql as $$
+  declare
+    first int := 1;
+    last int;
+    found_count bigint;
   begin
-    perform signalbox.guard_2(p_guard, p_guard_own);
+    if cardinality(p_guard) > 0 then
+      perform signalbox.guard_2(p_guard, p_guard_own);
+    end if;
     if cardinality(a_key) > 0 then
       perform 1 from unnest(a_space, a_tenant, a_key) as u(space, tenant, key)
         cross join lateral (select 1 from signalbox.rows r where r.space = u.space and r.tenant = u.tenant and r.key = u.key) l;
       if found then
         raise exception 'a row appeared' using errcode = 'SB001';
       end if;
-    end if;
-    perform signalbox.flush_1(${passed});
+    end if;${flushSteps}
   end $$;`;
 
 /** The SQL of schema 2. Never changed once released. */
