@@ -14,6 +14,7 @@ import type { StreamForm } from "../codec/stream.ts";
 import type { AuditView } from "../ledger/audit-view.ts";
 import type { TrailItem } from "../ledger/trail.ts";
 import type { Store } from "../store/store.ts";
+import type { Deferrals } from "./deferrals.ts";
 import type { Delegated, DelegationOptions } from "./delegation.ts";
 import type { HealthReport } from "./tool-health.ts";
 import type { ReadOnlyChange, ReadOnlyState } from "./read-only.ts";
@@ -120,6 +121,8 @@ export interface Signalbox {
   }): Promise<AuditView>;
   /** What was given up and waits for a person: calls of which nobody knows whether they happened, calls taken on for later that failed, notifications that did not arrive. */
   readonly deadLetters: DeadLetters;
+  /** Calls that rules of the policy have put off; each wakes by itself. */
+  readonly deferrals: Deferrals;
   /**
    * Puts another policy in force; a broken one is refused and the old one stays. On a shared store every process follows within a second. `from`: whether
    * it is the configuration's own; default `api`: on a shared store it then outlives restarts, until the configuration's changes.

@@ -209,3 +209,30 @@ test(verifies("AUTH-15", "a call that is put off is there after a restart, and r
   await second.box.close();
   rmSync(folder, { recursive: true, force: true });
 });
+
+test(verifies("AUTH-15", "a call that is put off can be listed and cancelled by those who may, and then never runs"), async () => {
+  const { box, turn, shop: made, clock } = await shopBox({ policy: withRules({ id: "cool", for: "10m" }), limits: { pageRowsMax: 2 } });
+  const calls: string[] = [];
+  for (const amount of [10, 11, 12])
+    calls.push((await turn.call({ ...small, key: `k${amount}`, arguments: { orderId: "A-1", amount } })).callId);
+  const first = await box.deferrals.list({ tenant: "acme", limit: 2 });
+  expect(first.deferrals).toMatchObject([{ callId: calls[0], rules: ["cool"], user: "ada", tool: "order.refund" }, { callId: calls[1] }]);
+  const rest = await box.deferrals.list({ tenant: "acme", limit: 2, after: first.next as string });
+  expect([rest.deferrals.map(({ callId }) => callId), rest.next]).toEqual([[calls[2]], undefined]);
+  expect((await box.deferrals.list({ tenant: "acme", credentialId: "other", limit: 10 })).deferrals).toEqual([]);
+  expect((await box.deferrals.list({ tenant: "other", limit: 10 })).deferrals).toEqual([]);
+  const by = { tenant: "acme", by: "eve", reason: "no longer wanted" };
+  await expect(box.deferrals.cancel(calls[0] as string, { ...by, credentialId: "other" })).rejects.toMatchObject({ code: "NOT_FOUND" });
+  await expect(box.deferrals.cancel(calls[0] as string, { ...by, tenant: "other" })).rejects.toMatchObject({ code: "NOT_FOUND" });
+  await box.deferrals.cancel(calls[0] as string, by);
+  await expect(box.deferrals.cancel(calls[0] as string, by)).rejects.toMatchObject({ code: "NOT_FOUND" });
+  expect(await outcomeOf(box, calls[0] as string)).toMatchObject({
+    kind: "failed",
+    error: { code: "CANCELLED", message: expect.stringContaining("no longer wanted") as string },
+  });
+  await clock.advance(600_000 + 2 * upkeepIntervalMs);
+  expect(made.refunds.map(({ amount }) => amount)).toEqual([11, 12]);
+  await expect(box.deferrals.cancel(calls[1] as string, by)).rejects.toMatchObject({ code: "NOT_FOUND" });
+  expect((await turn.call({ ...small, key: "k10", arguments: { orderId: "A-1", amount: 10 } })).outcome.kind).toBe("pending");
+  await box.close();
+});

@@ -45,6 +45,7 @@ function deferralOf(state: CallState, decision: Decision, { wakeAtMs, expiresAtM
     callId,
     sessionId: session.id,
     user: session.principal.user,
+    credentialId: session.credentialId,
     tool: tool.name,
     version: tool.version,
     effectiveDigest: state.deferral?.deferral.effectiveDigest ?? effectiveDigest,

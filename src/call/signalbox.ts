@@ -82,6 +82,7 @@ type Operations = Pick<
   | "trail"
   | "auditView"
   | "deadLetters"
+  | "deferrals"
   | "activatePolicy"
   | "simulatePolicy"
   | "recover"
@@ -106,6 +107,7 @@ function operationsOf(parts: Assembly, refuseWhenClosing: () => void): Operation
     trail: (query) => trail(runtime.store, runtime.vault, query),
     auditView: (query) => auditView(runtime.store, runtime.vault, query),
     deadLetters: createLetterDesk(parts, refuseWhenClosing),
+    deferrals: { list: (query) => parts.deferrals.list(query), cancel: (callId, request) => parts.deferrals.cancel(callId, request) },
     async activatePolicy(policy, by, from = "api") {
       const next = policyInForce(policy, runtime.limits);
       await putInForce(runtime, { policy: next, raw: policy, by, isFile: from === "file" });

@@ -5,6 +5,7 @@ import { basicCommands } from "./basic-commands.ts";
 import { callCommand } from "./call-command.ts";
 import type { Command } from "./command.ts";
 import { deadLetterCommands } from "./dead-letter-commands.ts";
+import { deferralCommands } from "./deferral-commands.ts";
 import { diffCommand } from "./diff-command.ts";
 import { doctorCommand } from "./doctor-command.ts";
 import { healthCommands } from "./health-commands.ts";
@@ -43,6 +44,7 @@ export const commands: readonly Command[] = [
   ...planCommands,
   ...sessionCommands,
   ...deadLetterCommands,
+  ...deferralCommands,
   ...toolCommands,
   rolesCommand,
   ...healthCommands,

@@ -233,3 +233,11 @@ test(verifies("AUTH-20", "the read-only switch is turned from the command line, 
   const plainly = await run(folder, ["read-only", "status", "--url", url], { SIGNALBOX_KEY: environment.LEAD_KEY });
   expect(plainly.out).toBe("nothing is limited to reads\n");
 });
+
+test(verifies("AUTH-15", "calls that are put off are listed and cancelled from the command line"), async () => {
+  const key = { SIGNALBOX_KEY: environment.LEAD_KEY };
+  expect((await run(folder, ["deferrals", "list", "--url", url], key)).out).toBe("no call is put off\n");
+  expect((await as("AGENT_KEY", ["deferrals", "list"])).json).toEqual({ deferrals: [] });
+  const cancelled = await as("LEAD_KEY", ["deferrals", "cancel", "call_none", "--reason", "no"]);
+  expect([cancelled.code, cancelled.json]).toMatchObject([1, { error: { code: "NOT_FOUND" } }]);
+});

@@ -4,6 +4,8 @@ export interface Deferral {
   readonly callId: string;
   readonly sessionId: string;
   readonly user: string;
+  /** The credential that made the call. */
+  readonly credentialId: string;
   readonly tool: string;
   readonly version: string;
   /** SHA-256 of the canonical arguments that would run. */

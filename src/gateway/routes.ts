@@ -1,6 +1,7 @@
 import { approvalRoutes } from "./approval-routes.ts";
 import { callRoutes } from "./call-routes.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
+import { deferralRoutes } from "./deferral-routes.ts";
 import { groupRoutes } from "./group-routes.ts";
 import { healthRoutes } from "./health-routes.ts";
 import { ledgerRoutes } from "./ledger-routes.ts";
@@ -17,6 +18,7 @@ export const routes: readonly Route[] = [
   ...callRoutes,
   ...sessionRoutes,
   ...deadLetterRoutes,
+  ...deferralRoutes,
   ...approvalRoutes,
   ...groupRoutes,
   ...planRoutes,
