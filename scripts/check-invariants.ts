@@ -1,3 +1,4 @@
+import { effectMutants } from "./invariants/effects.ts";
 import { guardMutants } from "./invariants/guards.ts";
 import { journeyMutants } from "./invariants/journey.ts";
 import type { Mutant, Verdict } from "./invariant.ts";
@@ -36,7 +37,7 @@ async function tryAll(all: readonly Mutant[]): Promise<readonly Trial[]> {
   return trials;
 }
 
-const mutants = [...journeyMutants, ...guardMutants];
+const mutants = [...journeyMutants, ...guardMutants, ...effectMutants];
 const tests = [...new Set(mutants.flatMap((mutant) => mutant.tests))];
 const unchanged = await withCopy(root, (folder) => runTests(folder, tests));
 if (unchanged.kind === "green") {

@@ -212,8 +212,8 @@ export const guardMutants: readonly Mutant[] = [
     patches: [
       {
         file: "src/call/flow-desk.ts",
-        find: "const key = JSON.stringify([session.throttleKey, session.credentialId]);",
-        replace: "const key = JSON.stringify([session.throttleKey, session.credentialId, session.id]);",
+        find: "const key = `${readerOf(session)}/${session.principal.tenant}`;",
+        replace: "const key = `${readerOf(session)}/${session.principal.tenant}/${session.id}`;",
       },
     ],
     tests: ["src/call/trace.test.ts"],
@@ -224,8 +224,8 @@ export const guardMutants: readonly Mutant[] = [
     patches: [
       {
         file: "src/call/flow-desk.ts",
-        find: "const items = await this.#parts.history(session);",
-        replace: "const items = (await this.#parts.history(session)).slice(0, 0);",
+        find: "if (!takeIn(parts, knowledge, past, items)) knowledge",
+        replace: "if (items.length < 0 && !takeIn(parts, knowledge, past, items)) knowledge",
       },
     ],
     tests: ["src/call/flow-restart.test.ts"],

@@ -17,9 +17,9 @@ export const journeyMutants: readonly Mutant[] = [
     name: "a fact that cannot be looked up is taken as nothing",
     patches: [
       {
-        file: "src/call/authorize.ts",
-        find: "refusal === undefined ? decideWithHistory(state, input) : stopWith(refusal),",
-        replace: "refusal === null ? stopWith(refusal) : decideWithHistory(state, input),",
+        file: "src/call/fact-look-ups.ts",
+        find: 'return outcome.kind === "failed" && outcome.error.code === "TOOL_REFUSED" ? null : undefined;',
+        replace: 'return outcome.kind === "failed" && outcome.error.code === "TOOL_REFUSED" ? null : {};',
       },
     ],
     tests: journey,
@@ -141,7 +141,11 @@ export const journeyMutants: readonly Mutant[] = [
     invariant: 5,
     name: "the reply deadline is not raced",
     patches: [
-      { file: "src/call/carry.ts", find: "inTime(state, underLoad(load, tenant, answer))", replace: "underLoad(load, tenant, answer)" },
+      {
+        file: "src/call/carry.ts",
+        find: "return inTime(\n        state,\n        atItsEnd(",
+        replace: "return ((_state: CallState, ended: Promise<Answer>) => ended)(\n        state,\n        atItsEnd(",
+      },
     ],
     tests: journey,
   },
@@ -151,9 +155,9 @@ export const journeyMutants: readonly Mutant[] = [
     patches: [
       {
         file: "src/call/trace.ts",
-        find: "state.decision = decided(decision, tool, { traced, mode, isAttested: knowledge.words.isAttested });",
+        find: "state.decision = withStep(decided(decision, tool, { traced, mode, isAttested, step: state.step }), state.step);",
         replace:
-          "if (traced === undefined) state.decision = decided(decision, tool, { traced, mode, isAttested: knowledge.words.isAttested });",
+          "if (traced === undefined) state.decision = withStep(decided(decision, tool, { traced, mode, isAttested, step: state.step }), state.step);",
       },
     ],
     tests: ["src/call/trace.test.ts"],
