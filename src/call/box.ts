@@ -3,6 +3,7 @@ import type { ApprovalCard } from "../domain/approval-card.ts";
 import type { ApprovalGroup, GroupAnswer } from "../domain/approval-group.ts";
 import type { CallLetter, DeadLetter, UndeliveredLetter } from "../domain/dead-letter.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
+import type { Label } from "../domain/label.ts";
 import type { Notice } from "../domain/notice.ts";
 import type { Answer } from "../domain/outcome.ts";
 import type { PlanCard, PlanProposal, PlanState, PlanView } from "../domain/plan.ts";
@@ -37,8 +38,11 @@ export interface Signalbox {
   /** The credential that a delegated session's token proves, as long as the session lasts; undefined for anything else. */
   delegated(token: string): Promise<Credential | undefined>;
 
-  /** Outcome of an earlier call of the credential's tenant; a running or parked one is `pending`. `NOT_FOUND` otherwise. */
-  outcome(callId: string, credential: Credential): Promise<Answer>;
+  /**
+   * Outcome of an earlier call of the credential's tenant; a running or parked one is `pending`. `NOT_FOUND` otherwise. `reader`: the session whose model
+   * will read it; where the call was another session's, its result restricts that one from now on.
+   */
+  outcome(callId: string, credential: Credential, reader?: BoxSession): Promise<Answer>;
   /** One page of what a handle still holds, re-authorised for the session. */
   readHandle(handle: string, session: BoxSession, page: { readonly offset: number; readonly limit: number }): Promise<HandlePage>;
 
@@ -351,6 +355,8 @@ export interface HandlePage {
   readonly offset: number;
   readonly totalChars: number;
   readonly nextOffset: number | undefined;
+  /** The label of the whole result: what is cut off is no more to be believed, and no less to be guarded, than what was shown. */
+  readonly label: Label;
 }
 
 export interface RecoveryReport {

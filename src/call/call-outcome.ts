@@ -6,6 +6,25 @@ import { isShared } from "../store/shared.ts";
 import type { Assembly } from "./assemble.ts";
 import { isWithin } from "./delegation.ts";
 import { outcomeOf, pendingExecution } from "./endings.ts";
+import { toolNamed } from "./tool-named.ts";
+
+/** The same for a session that reads it: what comes from another session's call restricts that one as if it had made the call itself. */
+export async function outcomeForReader(
+  parts: Pick<Assembly, "runtime" | "sessions">,
+  callId: string,
+  credential: Pick<Credential, "id" | "tenant" | "administers" | "sessionId">,
+  readerId: string | undefined,
+): Promise<Answer> {
+  const answer = await outcomeOfCall(parts, callId, credential);
+  if (readerId === undefined || answer.sessionId === readerId) return answer;
+  const { runtime, sessions } = parts;
+  const session = await sessions.find(readerId, credential.tenant);
+  if (session === undefined) return answer;
+  const found = toolNamed(runtime.registry, `${answer.tool}@${answer.version ?? ""}`);
+  const tool = found ?? { name: answer.tool, source: answer.tool, isEgress: true, outputLabels: {} };
+  await runtime.flow.noteGiven({ session, callId, tool }, answer.outcome);
+  return answer;
+}
 
 /** Where an earlier call of the tenant stands. Calls of other credentials' sessions look absent, except to an administrator. */
 export async function outcomeOfCall(

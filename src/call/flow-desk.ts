@@ -30,12 +30,20 @@ export interface FlowDesk {
   knowledgeOf(session: LiveSession): SessionKnowledge | Promise<SessionKnowledge>;
   /** Takes note of what a call brought back, before any of it leaves. Returns what to wait for, if anything. */
   noteResult(state: CallState, outcome: Ended): Promise<void> | undefined;
-  /** Takes note of the outcome of another session's call that is given to this one. */
-  noteGiven(state: CallState, outcome: Outcome): void;
+  /** Takes note of the outcome of another session's call that is given to this one. Returns what to wait for, if anything. */
+  noteGiven(given: GivenCall, outcome: Outcome): Promise<void> | undefined;
   /** Says in the settling transaction that the session reads, where that was not said lately. */
   noteReader(state: CallState): readonly Operation[];
   /** That transaction holds. */
   readerNoted(state: CallState): void;
+}
+
+/** A call of one session whose outcome another one is given. */
+export interface GivenCall {
+  /** Who is given it. */
+  readonly session: LiveSession;
+  readonly callId: string;
+  readonly tool: Pick<Tool, "name" | "source" | "isEgress" | "outputLabels">;
 }
 
 /** What a desk is made with. */
@@ -125,12 +133,24 @@ class Desk implements FlowDesk {
     return this.#note(state, tool, { value, isValue, text: isValue ? state.resultText : undefined });
   }
 
-  noteGiven(state: CallState, outcome: Outcome): void {
-    const { registered } = state;
-    if (registered === undefined || state.parent !== undefined || outcome.kind === "pending") return;
+  noteGiven({ session, callId, tool }: GivenCall, outcome: Outcome): Promise<void> | undefined {
+    if (outcome.kind === "pending") return undefined;
     const isValue = outcome.kind === "completed";
     const value = isValue ? (outcome.result.value ?? (outcome.result.parts as unknown as Json)) : outcome.error.detail;
-    if (value !== undefined && value !== null) void this.#note(state, registered.tool, { value, isValue, text: undefined });
+    if (value === undefined || value === null) return undefined;
+    const { restrictions } = this.#readerOf(session);
+    const { clock, limits } = this.#parts;
+    restrictions.age(clock.now(), limits.flowDecayMs);
+    // What grants stays with the session that asked.
+    new SessionKnowledge(restrictions, this.#bounds).note({
+      origin: { callId, sessionId: session.id, tool: tool.name, atMs: clock.now(), isOutside: tool.isEgress, isNamed: false },
+      value,
+      given: [],
+      labels: labelReader(isValue ? tool : { source: tool.source, outputLabels: {} }),
+      chars: JSON.stringify(value).length,
+      text: undefined,
+    });
+    return restrictions.waitingChars > limits.flowWaitingCharsMax ? restrictions.settle(pause) : undefined;
   }
 
   #note(

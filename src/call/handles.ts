@@ -1,7 +1,11 @@
 import { canonicalJson } from "../base/canonical-json.ts";
+import { parseOwnJson } from "../base/own-json.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import type { BoxSession, HandlePage } from "./box.ts";
+import type { SettledBody } from "../ledger/entries.ts";
+import type { Entry } from "../store/store.ts";
 import type { Runtime } from "./runtime.ts";
+import { labelOf } from "./shape.ts";
 
 interface HandleBody {
   readonly callId: string;
@@ -33,7 +37,15 @@ export async function readHandle(
   const value = opened?.["result"]?.value;
   if (value === undefined) throw absent;
   const text = canonicalJson(value);
+  // As it was when it was read, not as the tool may be declared since; either only ever restricts.
+  const { label } = (parseOwnJson((entry as Entry).text) as unknown as { readonly body: SettledBody }).body;
   const offset = Math.max(0, Math.min(page.offset, text.length));
   const end = Math.min(text.length, offset + Math.max(1, Math.min(page.limit, runtime.limits.handlePageCharsMax)));
-  return { text: text.slice(offset, end), offset, totalChars: text.length, nextOffset: end < text.length ? end : undefined };
+  return {
+    text: text.slice(offset, end),
+    offset,
+    totalChars: text.length,
+    nextOffset: end < text.length ? end : undefined,
+    label: label ?? labelOf(granted.registered.tool),
+  };
 }

@@ -82,7 +82,8 @@ async function lookUp(
     return stop("KEY_REUSED", "this idempotency key was used with other arguments; use a new key for a new call", { callId: claim.callId });
   const outcome = await standing(state, claim, key.row.key);
   // The same user may ask again from another session, which reads it then for the first time.
-  if (claim.sessionId !== session.id) runtime.flow.noteGiven(state, outcome);
+  const { tool } = state.registered as NonNullable<typeof state.registered>;
+  if (claim.sessionId !== session.id) await runtime.flow.noteGiven({ session, callId: claim.callId, tool }, outcome);
   return { kind: "stop", outcome };
 }
 

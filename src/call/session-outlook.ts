@@ -15,6 +15,8 @@ export interface OutlookParts {
   readonly knowledge: SessionKnowledge;
   readonly stopped: string | undefined;
   readonly isReadOnly: boolean;
+  /** Tools that steps of an approved plan still allow. */
+  readonly planned: ReadonlySet<string>;
   /** What is left of the budgets; a budget without anything left refuses every call. */
   readonly budgets: SessionView["budgets"];
 }
@@ -78,7 +80,7 @@ interface FlowOutlook {
   readonly dependsOn: Reasons;
 }
 
-function flowOutlook(tool: Tool, { runtime, knowledge, session }: OutlookParts, isStanding: boolean): FlowOutlook {
+function flowOutlook(tool: Tool, { runtime, knowledge, session, planned }: OutlookParts, isStanding: boolean): FlowOutlook {
   const { mode } = runtime.flow;
   if (!isConsequential(tool) || mode === "observe") return { effect: "allow", because: [], dependsOn: [] };
   const isFinal = tool.tier === "irreversible" || tool.tier === "privileged";
@@ -86,6 +88,7 @@ function flowOutlook(tool: Tool, { runtime, knowledge, session }: OutlookParts, 
   const because = isStanding ? undefined : unasked(intent, isFinal || mode === "strict");
   const hasRead = !knowledge.restrictions.isEmpty;
   const dependsOn = [
+    ...(planned.has(tool.name) ? [{ rule: "plan", reason: "counts as asked for where it fits a step of an approved plan" }] : []),
     ...(hasRead || !knowledge.words.isEmpty
       ? [
           {

@@ -186,3 +186,19 @@ test("what other conversations of the user brought is named among the restrictio
   ]);
   expect((await box.sessionView((await box.session({ ...who, user: "eve" })).id, "acme")).restrictions).toEqual([]);
 });
+
+test("the steps of an approved plan are among the grants, with what is left of them", async () => {
+  const { box } = await open();
+  await using _box = box;
+  const session = await box.session(who);
+  const steps = [{ tool: "mail.send", callsMax: 2, arguments: { to: { is: "bob@firm.example" }, body: { any: true } as const } }];
+  const plan = await box.plans.propose({ goal: "tell bob", steps }, session);
+  expect((await box.sessionView(session.id, "acme")).grants).toEqual([]);
+  await box.plans.decide(plan.id, { approve: true, by: "lea", digest: plan.digest }, lead);
+  const turn = session.turn({ said: "What is new in my mail?" });
+  expect((await turn.call({ tool: "mail.send", arguments: { to: "bob@firm.example", body: "x" } })).outcome.kind).toBe("completed");
+  const view = await box.sessionView(session.id, "acme");
+  expect(view.grants).toMatchObject([{ kind: "plan", tool: "mail.send", approvalId: plan.id, callsLeft: 1, by: ["lea"] }]);
+  expect(of(view, "mail.send").dependsOn.map(({ rule }) => rule)).toContain("plan");
+  expect(JSON.stringify(view)).not.toContain("tell bob");
+});

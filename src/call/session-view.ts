@@ -3,11 +3,13 @@
  * Everything comes from what the ledger proves, from rows and from labels; nothing private is opened, and nothing of another user is told.
  */
 import { approvalKey } from "../approvals/approvals.ts";
+import { planKey } from "../approvals/plans.ts";
 import type { Widening } from "../approvals/widening.ts";
 import type { SessionCounter } from "../budget/holds.ts";
 import type { Approval } from "../domain/approval.ts";
 import type { BudgetState, Restriction, SessionGrant, SessionView, SourceRead } from "../domain/session-view.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
+import { planRowOf, viewPlan } from "./plan-record.ts";
 import { readerSessions } from "./readers.ts";
 import { denialKey } from "./record.ts";
 import { readOnlyStates } from "./read-only.ts";
@@ -39,7 +41,8 @@ export async function sessionView(
     grantsOf(runtime, session, record),
   ]);
   const stopped = session.stopped?.reason;
-  const outlook = { runtime, session, knowledge, stopped, isReadOnly: session.isReadOnly || runtime.isReadOnly, budgets };
+  const planned = new Set(grants.flatMap(({ kind, tool }) => (kind === "plan" ? [tool] : [])));
+  const outlook = { runtime, session, knowledge, stopped, isReadOnly: session.isReadOnly || runtime.isReadOnly, budgets, planned };
   const { principal } = session;
   return {
     id,
@@ -140,9 +143,10 @@ function restrictionsBy(
 
 const wideningsMax = 200;
 
-async function grantsOf({ store, clock }: Runtime, session: LiveSession, { approvalIds }: SessionRecord): Promise<readonly SessionGrant[]> {
+async function grantsOf(runtime: Runtime, session: LiveSession, { approvalIds }: SessionRecord): Promise<readonly SessionGrant[]> {
   const { tenant } = session.principal;
-  const nowMs = clock.now();
+  const { store } = runtime;
+  const nowMs = runtime.clock.now();
   const rows = await store.read(approvalIds.map((id) => approvalKey(tenant, id)));
   const approvals = rows.flatMap((row) => (row === undefined ? [] : [row.body as unknown as Approval]));
   const widenings = await store.scan({ space: "widening", tenant, prefix: `${session.id}/`, limit: wideningsMax });
@@ -154,7 +158,23 @@ async function grantsOf({ store, clock }: Runtime, session: LiveSession, { appro
       .map((row) => row.body as unknown as Widening)
       .filter(({ expiresAtMs }) => expiresAtMs > nowMs)
       .map(({ approval, expiresAtMs }) => grant("widening", approval, expiresAtMs)),
+    ...(await plansOf(runtime, session)),
   ];
+}
+
+/** The steps of approved plans that still have room. */
+async function plansOf(runtime: Runtime, session: LiveSession): Promise<readonly SessionGrant[]> {
+  const rows = await runtime.store.read(session.plans.map((id) => planKey(session.principal.tenant, id)));
+  const plans = await Promise.all(rows.flatMap((row) => (row === undefined ? [] : [viewPlan(runtime, planRowOf(row))])));
+  return plans
+    .filter(({ state, sessionId }) => state === "approved" && sessionId === session.id)
+    .flatMap(({ id, steps, used, answer, expiresAtMs }) =>
+      steps.flatMap(({ tool, callsMax }, index): readonly SessionGrant[] => {
+        const callsLeft = Math.max(0, callsMax - (used[index]?.calls ?? 0));
+        const by = answer === undefined ? [] : [answer.by];
+        return callsLeft === 0 ? [] : [{ kind: "plan", tool, approvalId: id, callsLeft, by, endsAtMs: expiresAtMs }];
+      }),
+    );
 }
 
 function grant(kind: SessionGrant["kind"], approval: Approval, endsAtMs: number): SessionGrant {

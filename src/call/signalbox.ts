@@ -10,7 +10,7 @@ import { retainSince } from "../ledger/retention.ts";
 import { auditView } from "../ledger/audit-view.ts";
 import { trail } from "../ledger/trail.ts";
 import { assemble, type Assembly } from "./assemble.ts";
-import { outcomeOfCall } from "./call-outcome.ts";
+import { outcomeForReader } from "./call-outcome.ts";
 import { policyInForce, putInForce } from "./policy-in-force.ts";
 import { decideGroup, listGroups } from "./group-desk.ts";
 import type { BoxSession, JourneyEvent, Signalbox } from "./box.ts";
@@ -211,7 +211,7 @@ function boxOf(parts: Assembly): Signalbox {
     resume,
     delegated: (token) => delegatedCredential(sessions, token),
     sessionView: (id, tenant) => sessionView(runtime, sessions, { id, tenant }),
-    outcome: (callId, credential) => outcomeOfCall(parts, callId, credential),
+    outcome: (callId, credential, reader) => outcomeForReader(parts, callId, credential, reader?.id),
     readHandle: (handle, session, page) => readHandle(runtime, handle, session, page),
     approvals: {
       list: (query) => desk.list(query),

@@ -83,8 +83,8 @@ function grantRows({ words, grants }: SessionView): readonly (readonly string[])
   const heard = words.turnsCount === 0 ? "none told" : `of ${words.turnsCount} turn${words.turnsCount === 1 ? "" : "s"}`;
   return [
     ["the user's words", heard, words.isAttested ? "believed: the credential attests them" : "not attested: they lift no tier's question"],
-    ...grants.map(({ kind, tool, by, endsAtMs }) => [
-      kind === "widening" ? "a yes for more calls like it" : "a yes for one call",
+    ...grants.map(({ kind, tool, by, endsAtMs, callsLeft }) => [
+      kind === "plan" ? `a plan, ${callsLeft ?? 0} more` : kind === "widening" ? "a yes for more calls like it" : "a yes for one call",
       tool,
       `by ${by.join(", ") || "nobody yet"}, until ${timeText(endsAtMs)}`,
     ]),

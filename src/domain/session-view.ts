@@ -80,9 +80,13 @@ export interface SessionWords {
 
 /** A yes that a person gave. */
 export interface SessionGrant {
-  readonly kind: "approval" | "widening";
+  /** `plan`: one step of an approved plan. */
+  readonly kind: "approval" | "widening" | "plan";
   readonly tool: string;
+  /** Id of the approval or plan. */
   readonly approvalId: string;
+  /** Of a plan's step: calls that it still allows. */
+  readonly callsLeft?: number;
   /** Who said yes; empty while only part of the quorum has. */
   readonly by: readonly string[];
   readonly endsAtMs: number;

@@ -321,8 +321,14 @@ const readHandle: GuardedRoute = {
     200: {
       about: "One page.",
       schema: open(
-        { text: { type: "string" }, offset: { type: "integer" }, totalChars: { type: "integer" }, nextOffset: { type: "integer" } },
-        ["text", "offset", "totalChars"],
+        {
+          text: { type: "string" },
+          offset: { type: "integer" },
+          totalChars: { type: "integer" },
+          nextOffset: { type: "integer" },
+          label: { type: "object", description: "The label of the whole result." },
+        },
+        ["text", "offset", "totalChars", "label"],
       ),
     },
   },

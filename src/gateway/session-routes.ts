@@ -38,7 +38,10 @@ const viewSchema = open(
     categories: texts,
     restrictions: list({ kind: text, from: text, effect: text, by: text, sinceMs: time, endsAtMs: time }, ["kind", "from", "effect", "by"]),
     words: open({ turnsCount: count, isAttested: { type: "boolean" } }),
-    grants: list({ kind: { enum: ["approval", "widening"] }, tool: text, approvalId: text, by: texts, endsAtMs: time }),
+    grants: list(
+      { kind: { enum: ["approval", "widening", "plan"] }, tool: text, approvalId: text, callsLeft: count, by: texts, endsAtMs: time },
+      ["kind", "tool", "approvalId", "by", "endsAtMs"],
+    ),
     budgets: list({ name: text, used: count, max: count, left: count }, ["name", "used"]),
     denials: open({ count, max: count }),
     tools: list({

@@ -40,8 +40,9 @@ const outcome: OwnTool = {
     },
     annotations,
   },
-  async answer(args, { box, credential }) {
-    const answer = await box.outcome(textOf(args, "callId"), credential);
+  async answer(args, { box, credential, session }) {
+    // The call may be an earlier session's: what its result restricts, it restricts here from now on.
+    const answer = await box.outcome(textOf(args, "callId"), credential, session);
     return codecs.mcp.answer([answer], [])[0] ?? {};
   },
 };
