@@ -17,9 +17,9 @@ export const journeyMutants: readonly Mutant[] = [
     name: "a fact that cannot be looked up is taken as nothing",
     patches: [
       {
-        file: "src/call/fact-look-ups.ts",
-        find: 'return outcome.kind === "failed" && outcome.error.code === "TOOL_REFUSED" ? null : undefined;',
-        replace: 'return outcome.kind === "failed" && outcome.error.code === "TOOL_REFUSED" ? null : {};',
+        file: "src/call/authorize.ts",
+        find: "refusal === undefined ? decideWithHistory(state, input) : stopWith(refusal),",
+        replace: "refusal === null ? stopWith(refusal) : decideWithHistory(state, input),",
       },
     ],
     tests: journey,
@@ -140,13 +140,7 @@ export const journeyMutants: readonly Mutant[] = [
   {
     invariant: 5,
     name: "the reply deadline is not raced",
-    patches: [
-      {
-        file: "src/call/carry.ts",
-        find: "return inTime(\n        state,\n        atItsEnd(",
-        replace: "return ((_state: CallState, ended: Promise<Answer>) => ended)(\n        state,\n        atItsEnd(",
-      },
-    ],
+    patches: [{ file: "src/call/carry.ts", find: "return inTime(state, counted);", replace: "return counted;" }],
     tests: journey,
   },
   {
@@ -155,9 +149,9 @@ export const journeyMutants: readonly Mutant[] = [
     patches: [
       {
         file: "src/call/trace.ts",
-        find: "state.decision = withStep(decided(decision, tool, { traced, mode, isAttested, step: state.step }), state.step);",
+        find: "state.decision = decided(decision, tool, { traced, mode, isAttested: knowledge.words.isAttested });",
         replace:
-          "if (traced === undefined) state.decision = withStep(decided(decision, tool, { traced, mode, isAttested, step: state.step }), state.step);",
+          "if (traced === undefined) state.decision = decided(decision, tool, { traced, mode, isAttested: knowledge.words.isAttested });",
       },
     ],
     tests: ["src/call/trace.test.ts"],
@@ -183,7 +177,7 @@ export const journeyMutants: readonly Mutant[] = [
   {
     invariant: 7,
     name: "refusals are not counted",
-    patches: [{ file: "src/call/record.ts", find: ", max: runtime.limits.sessionDenialsMax - 1 }", replace: " }" }],
+    patches: [{ file: "src/call/record.ts", find: "    max: runtime.limits.sessionDenialsMax - 1,\n", replace: "" }],
     tests: journey,
   },
   {

@@ -47,10 +47,8 @@ export function createCarrier(
       const answer = track(state);
       if (!(answer instanceof Promise)) return answer;
       load.enter(tenant);
-      return inTime(
-        state,
-        atItsEnd(answer, () => load.leave(tenant)),
-      );
+      const counted = atItsEnd(answer, () => load.leave(tenant));
+      return inTime(state, counted);
     },
     async inside(parent, request) {
       const call = callOf(runtime, { tool: request.tool, arguments: request.arguments });
