@@ -17,9 +17,9 @@ export const journeyMutants: readonly Mutant[] = [
     name: "a fact that cannot be looked up is taken as nothing",
     patches: [
       {
-        file: "src/call/authorize.ts",
-        find: "refusal === undefined ? decideWithHistory(state, input) : stopWith(refusal),",
-        replace: "refusal === null ? stopWith(refusal) : decideWithHistory(state, input),",
+        file: "src/call/fact-look-ups.ts",
+        find: 'return outcome.kind === "failed" && outcome.error.code === "TOOL_REFUSED" ? null : undefined;',
+        replace: 'return outcome.kind === "failed" && outcome.error.code === "TOOL_REFUSED" ? null : {};',
       },
     ],
     tests: journey,
@@ -149,9 +149,9 @@ export const journeyMutants: readonly Mutant[] = [
     patches: [
       {
         file: "src/call/trace.ts",
-        find: "state.decision = decided(decision, tool, { traced, mode, isAttested: knowledge.words.isAttested });",
+        find: "state.decision = withStep(decided(decision, tool, { traced, mode, isAttested, step: state.step }), state.step);",
         replace:
-          "if (traced === undefined) state.decision = decided(decision, tool, { traced, mode, isAttested: knowledge.words.isAttested });",
+          "if (traced === undefined) state.decision = withStep(decided(decision, tool, { traced, mode, isAttested, step: state.step }), state.step);",
       },
     ],
     tests: ["src/call/trace.test.ts"],
@@ -177,7 +177,7 @@ export const journeyMutants: readonly Mutant[] = [
   {
     invariant: 7,
     name: "refusals are not counted",
-    patches: [{ file: "src/call/record.ts", find: "    max: runtime.limits.sessionDenialsMax - 1,\n", replace: "" }],
+    patches: [{ file: "src/call/record.ts", find: ", max: runtime.limits.sessionDenialsMax - 1 }", replace: " }" }],
     tests: journey,
   },
   {
