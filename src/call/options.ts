@@ -91,8 +91,8 @@ export interface SourceOptions {
   readonly isEgress?: boolean;
   /** Time of one attempt. Default `attemptTimeoutMs`. */
   readonly timeoutMs?: number;
-  /** What you say of single tools, by the source's own names: roles of arguments, labels of results, phrases that ask for it. Default: nothing. */
-  readonly tools?: Readonly<Record<string, Partial<Pick<Tool, "argumentRoles" | "outputLabels" | "asks">>>>;
+  /** What you say of single tools, by the source's own names: roles of arguments, what rules may narrow, labels of results, phrases that ask for it. Default: nothing. */
+  readonly tools?: Readonly<Record<string, Partial<Pick<Tool, "argumentRoles" | "narrows" | "outputLabels" | "asks">>>>;
 }
 
 /** Something an operator should know. */

@@ -33,7 +33,7 @@ const test: Command = {
   summary: "Run a table of expected decisions against the policy",
   takes: ["FILE"],
   flags: configFlag,
-  about: "The table is YAML: `cases: [{name, user, roles, tool, args, facts, expect: allow|ask|deny, rule}]`.",
+  about: "The table is YAML: `cases: [{name, user, roles, tool, args, facts, expect: allow|modify|ask|defer|deny, rule}]`.",
   async run(invocation) {
     const config = await requireConfig(invocation);
     if (config === undefined) return "config";

@@ -7,7 +7,7 @@ import { definitionProblems } from "../registry/definition-problems.ts";
 import { plainObject } from "../policy/parse-values.ts";
 import type { HttpToolConfig } from "./document.ts";
 import type { Report } from "./problem.ts";
-import { argumentsShape, asksShape, labelsShape, meaningOf } from "./tool-meaning.ts";
+import { argumentsShape, asksShape, labelsShape, meaningOf, narrowsShape } from "./tool-meaning.ts";
 import { breakerShape, bulkheadShape, cacheShape, hedgeShape } from "./protection.ts";
 import {
   about,
@@ -71,12 +71,7 @@ const toolShape = object({
   postcondition: optional(about("CEL over `args` and `result` that must hold of a success.", text())),
   version: optional(text({ charsMax: 50 })),
   arguments: optional(argumentsShape),
-  narrows: optional(
-    about(
-      "What rules with `effect: modify` may narrow, by argument: `cap` a number, `subset` a list, `flag` set to true (a dry run). Default: nothing.",
-      mapOf(word(["cap", "subset", "flag"]), memberName),
-    ),
-  ),
+  narrows: optional(narrowsShape),
   asks: optional(asksShape),
   labels: optional(labelsShape),
   idempotency: optional(about("What makes a repeat of the same call safe.", word(["natural", "key", "lookup", "none"]))),
@@ -175,7 +170,6 @@ function toolParts(from: {
     inputSchema: tool.input ?? { type: "object", properties: {} },
     outputSchema: tool.output,
     ...meaningOf(tool),
-    ...(tool.narrows !== undefined && { narrows: Object.fromEntries(tool.narrows) }),
     title: tool.title,
     whenToUse: tool.whenToUse,
     whenNotToUse: tool.whenNotToUse,

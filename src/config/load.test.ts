@@ -91,6 +91,33 @@ describe("loading the configuration", () => {
     ]);
   });
 
+  test(verifies("AUTH-15", "reads what may be narrowed, of declared and of imported tools, and names what could never be"), async () => {
+    const of = (narrows: string): string => `${minimal}sources:
+  shop: { http: { url: 'https://shop.example', tools: { pay: { method: POST, path: /pay, tier: reversible, description: Pay.,
+    input: { type: object, properties: { amount: { type: number } } }, narrows: ${narrows} } } } }
+  docs: { mcp: { command: [docs], tools: { send: { narrows: { to: subset } } } } }
+policy:
+  rules:
+    - { id: cap, on: shop.pay, effect: modify, change: { amount: { cap: 50 } } }
+    - { id: night, on: shop.pay, effect: defer, for: 1x }
+`;
+    const good = await load(of("{ amount: cap }").replace("1x", "1h"));
+    expect(good).toMatchObject({
+      config: {
+        sources: [{ tools: [{ parts: { narrows: { amount: "cap" } } }] }],
+        mcpSources: [{ tools: { send: { narrows: { to: "subset" } } } }],
+        policy: { rules: [{ change: [{ argument: "amount", operator: "cap", value: 50 }] }, { defer: { wait: { forMs: 3_600_000 } } }] },
+      },
+    });
+    expect(places(await load(of("{ amuont: cap }")))).toEqual([
+      expect.stringContaining("the input schema has no argument `amuont`"),
+      "10:54 expected a span such as `90s`, `30m`, `24h` or `7d`",
+    ]);
+    expect(places(await load(of("{ amount: floor }").replace("1x", "1h")))).toEqual([
+      expect.stringContaining("expected one of `cap`, `subset`, `flag`"),
+    ]);
+  });
+
   test(verifies("AUTH-11", "reads decision points, and names one whose address may not be asked"), async () => {
     const point = (rest: string): string =>
       `${minimal}decisionPoints:\n  corp: { protocol: authzen, url: 'http://127.0.0.1:9/x'${rest} }\n`;

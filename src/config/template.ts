@@ -96,6 +96,14 @@ policy:
       effect: allow
       waives: tier
       reason: small refunds need nobody's yes
+    # - id: at-most-200          # less of it, where the tool says \`narrows: { amount: cap }\`
+    #   on: shop.refund
+    #   effect: modify
+    #   change: { amount: { cap: 200 } }
+    # - id: not-at-night         # waits, and is judged again; or \`for: 10m\`
+    #   on: shop.refund
+    #   effect: defer
+    #   until: now.getHours() >= 7
 
 # Bounds that differ from the defaults; \`signalbox limits\` lists all.
 # limits:

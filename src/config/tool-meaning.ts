@@ -1,8 +1,9 @@
 import type { Confidentiality, Integrity, Label } from "../domain/label.ts";
-import type { ArgumentRole, Tool } from "../domain/tool.ts";
+import type { ArgumentRole, NarrowingOperator, Tool } from "../domain/tool.ts";
 import { about, either, list, mapOf, object, optional, text, word, type Read } from "./shape.ts";
 
 const roles = ["target", "ref", "amount", "date", "command", "credential", "content", "control"] as const satisfies readonly ArgumentRole[];
+const operators = ["cap", "subset", "flag"] as const satisfies readonly NarrowingOperator[];
 const integrities = ["trusted", "directory", "untrusted"] as const satisfies readonly Integrity[];
 const confidentialities = ["public", "internal", "confidential", "restricted"] as const satisfies readonly Confidentiality[];
 
@@ -10,6 +11,12 @@ const confidentialities = ["public", "internal", "confidential", "restricted"] a
 export const argumentsShape = about(
   "What arguments mean, by name; `signalbox tools roles` suggests it.",
   mapOf(word(roles), { what: "argument name", pattern: "^.{1,100}$" }),
+);
+
+/** What rules may narrow: `narrows:` of a tool. */
+export const narrowsShape = about(
+  "What rules with `effect: modify` may narrow, by argument: `cap` a number, `subset` a list, `flag` set to true (a dry run). Default: nothing.",
+  mapOf(word(operators), { what: "argument name", pattern: "^.{1,100}$" }),
 );
 
 /** How users ask for a tool: `asks:`. */
@@ -43,11 +50,19 @@ export const labelsShape = about(
   ),
 );
 
-/** All three, for tools whose definition comes from elsewhere. */
-export const meaningShape = object({ arguments: optional(argumentsShape), asks: optional(asksShape), labels: optional(labelsShape) });
+/** All of it, for tools whose definition comes from elsewhere. */
+export const meaningShape = object({
+  arguments: optional(argumentsShape),
+  narrows: optional(narrowsShape),
+  asks: optional(asksShape),
+  labels: optional(labelsShape),
+});
 
 /** What an operator says of a tool's arguments and results. */
-export type ToolMeaning = Pick<Tool, "argumentRoles" | "outputLabels"> & { readonly asks?: readonly string[] };
+export type ToolMeaning = Pick<Tool, "argumentRoles" | "outputLabels"> & {
+  readonly asks?: readonly string[];
+  readonly narrows?: NonNullable<Tool["narrows"]>;
+};
 
 /** The meaning as the registry knows it. */
 export function meaningOf(said: Read<typeof meaningShape>): ToolMeaning {
@@ -56,6 +71,7 @@ export function meaningOf(said: Read<typeof meaningShape>): ToolMeaning {
       (said.arguments ?? []).map(([name, role]) => [`/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`, role]),
     ),
     outputLabels: Object.fromEntries((said.labels ?? []).map(([pointer, label]) => [pointer, labelOf(label)])),
+    ...(said.narrows !== undefined && { narrows: Object.fromEntries(said.narrows) }),
     ...(said.asks !== undefined && { asks: said.asks }),
   };
 }
