@@ -13,7 +13,8 @@ export async function outcomeForReader(
   parts: Pick<Assembly, "runtime" | "sessions">,
   callId: string,
   credential: Pick<Credential, "id" | "tenant" | "administers" | "sessionId">,
-  readerId: string | undefined,
+  // The token of a delegated session reads for that session.
+  readerId: string | undefined = credential.sessionId,
 ): Promise<Answer> {
   const answer = await outcomeOfCall(parts, callId, credential);
   if (readerId === undefined || answer.sessionId === readerId) return answer;

@@ -47,9 +47,10 @@ async function writeDelegated(
   const delegation = delegationOf(from, options, { limits, nowMs });
   const { tenant } = from.principal;
   const body = from.bodyBelow(options, delegation, nowMs);
-  const key = sessionKey(tenant, ids.next("ses"));
+  const [conversation] = delegation.ancestors as readonly [string];
+  const key = sessionKey(tenant, `${conversation}.${ids.next("ses").slice("ses_".length)}`);
   const token = newToken(random);
-  const counter = { space: "delegations", tenant, key: delegation.ancestors[0] as string };
+  const counter = { space: "delegations", tenant, key: conversation };
   const result = await store.commit({
     operations: [
       { op: "expect", key: from.rowKey, version: from.rowVersion },

@@ -87,7 +87,9 @@ describe("a session that another agent works in", () => {
     const { box, session } = await open({ policy: { ...policy, budgets: { session: { calls: 7 } } } });
     const made = await Promise.all([1, 2, 3].map(() => session.delegate({ ...everything, budget: { calls: 3 } })));
     const answers = await Promise.all(
-      made.flatMap(({ session: below }) => Array.from({ length: 5 }, (_, index) => call(below, refund(1 + index / 100)))),
+      made.flatMap(({ session: below }, agent) =>
+        Array.from({ length: 5 }, (_, index) => call(below, refund(1 + agent / 10 + index / 100))),
+      ),
     );
     expect(answers.filter((answer) => answer === "completed")).toHaveLength(7);
     expect(answers.filter((answer) => answer === "BUDGET_EXCEEDED")).toHaveLength(8);
@@ -191,6 +193,20 @@ describe("a session that another agent works in", () => {
     }
     expect(await call(strict.session, get)).toBe("SESSION_STOPPED");
     await strict.box.close();
+  });
+
+  it(verifies("AUTH-01", "does not do again what another agent of the conversation did, is doing, or waits with"), async () => {
+    const { box, session, shop } = await open();
+    const [first, second] = await Promise.all([session.delegate(everything), session.delegate(everything)]);
+    const both = await Promise.all([first, second].map(async ({ session: below }) => await below.turn().call(refund(1))));
+    expect(both[0]?.callId).toBe(both[1]?.callId);
+    expect(shop.refunds).toHaveLength(1);
+    expect(await call(session, refund(1))).toBe("pending");
+    expect(await call(second.session, refund(1))).toBe("pending");
+    expect(shop.refunds).toHaveLength(1);
+    const other = await box.session({ tenant: "acme", user: "ada", roles: ["support"] });
+    expect(await call(other, refund(1))).toBe("completed");
+    await box.close();
   });
 
   it(

@@ -74,7 +74,13 @@ function rowOf(tenant: string, digest: string): RowKey {
   return { space: "key", tenant, key: `k/${digest}` };
 }
 
+/** Id of the session that a user opened, of a session below it: a delegated one has it in its own id, up to the point. */
+export function conversationOf(sessionId: string): string {
+  const point = sessionId.indexOf(".");
+  return point < 0 ? sessionId : sessionId.slice(0, point);
+}
+
 /** Where the last call of this meaning is noted. */
 export function meaningKey(tenant: string, sessionId: string, tool: string, effectiveDigest: string): RowKey {
-  return { space: "meaning", tenant, key: `${sessionId}/${tool}/${effectiveDigest}` };
+  return { space: "meaning", tenant, key: `${conversationOf(sessionId)}/${tool}/${effectiveDigest}` };
 }

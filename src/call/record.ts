@@ -8,6 +8,7 @@ import { deferralOver } from "./deferral-rows.ts";
 import { outcomeOf, pendingExecution } from "./endings.ts";
 import { releaseOperations } from "./release.ts";
 import { privateOutcome, type Ended } from "./outcome-record.ts";
+import { conversationOf } from "./keys.ts";
 import type { LiveSession } from "./runtime.ts";
 import type { CallState, StageName } from "./stage.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
@@ -160,6 +161,6 @@ function countDenial({ session, runtime }: CallState): Operation {
 }
 
 /** Where the denials of a session are counted: with those of the conversation it was delegated from, so that another agent does not begin anew. */
-export function denialKey(session: Pick<LiveSession, "id" | "ancestorIds" | "principal">): RowKey {
-  return { space: "denials", tenant: session.principal.tenant, key: session.ancestorIds[0] ?? session.id };
+export function denialKey(session: Pick<LiveSession, "id" | "principal">): RowKey {
+  return { space: "denials", tenant: session.principal.tenant, key: conversationOf(session.id) };
 }

@@ -1,7 +1,7 @@
 import type { Approval } from "../domain/approval.ts";
 import type { Json } from "../domain/json.ts";
 import type { Operation } from "../store/store.ts";
-import type { KeyClaim, KeyState, MeaningClaim } from "./keys.ts";
+import { meaningKey, type KeyClaim, type KeyState, type MeaningClaim } from "./keys.ts";
 import type { ParkedCall } from "./parked.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -15,7 +15,7 @@ export async function releaseOperations(
   keyState: KeyState | undefined,
 ): Promise<Operation[]> {
   const { tenant, callId } = waiting;
-  const meaning = { space: "meaning", tenant, key: `${waiting.sessionId}/${waiting.tool}/${waiting.effectiveDigest}` };
+  const meaning = meaningKey(tenant, waiting.sessionId, waiting.tool, waiting.effectiveDigest);
   const parkedKey = { space: "parked", tenant, key: callId };
   const [meaningRow, parkedRow] = await runtime.store.read([meaning, parkedKey]);
   const claim = meaningRow?.body as unknown as MeaningClaim | undefined;
