@@ -279,8 +279,13 @@ export const limitTable = {
     about: "versions and counters that the writer remembers instead of reading them again",
   },
   storeInlineRowsMax: { value: 500, unit: "rows", about: "rows or entries read on the main thread; more go through the worker thread" },
+  storeInlineBytesMax: {
+    value: 262_144,
+    unit: "bytes",
+    about: "of the store's commit log brought into the tables on the main thread; more go through the worker thread",
+  },
   storeLogBytesMax: {
-    value: 1_048_576,
+    value: 2_097_152,
     unit: "bytes",
     about: "one of the two files of the store's commit log, before the other takes its turn and it is brought into the tables",
   },

@@ -14,13 +14,15 @@ export interface IntakeOptions {
   readonly bringInHere: (round: Round) => number;
   /** With so many bytes in the log it is time to bring them in. */
   readonly roundBytes: number;
+  /** As long as the worker thread was not needed, fewer bytes than these are brought in on this one. */
+  readonly inlineBytesMax: number;
   /** Bytes of the store file that are in use. */
   readonly fileBytes: number;
 }
 
 /**
- * Takes what groups commit: first into the commit log, later into the tables. The worker thread does that, once there is a whole file of it; until then
- * whoever asks the tables has the little there is brought in by this thread, and a process that never commits much never starts the other.
+ * Takes what groups commit: first into the commit log, later into the tables. The worker thread does that, once there is a whole file of it. Whoever asks
+ * the tables before has the little there is brought in by this thread, and a process that never commits much never starts the other.
  */
 export class Intake {
   readonly overlay = new Overlay();
@@ -28,6 +30,7 @@ export class Intake {
   readonly #offload: Offload;
   readonly #bringInHere: (round: Round) => number;
   readonly #roundBytes: number;
+  readonly #inlineBytesMax: number;
   #fileBytes: number;
   /** Bytes of the log that are not in the tables. */
   #loggedBytes = 0;
@@ -36,11 +39,12 @@ export class Intake {
   #broughtIn: number;
   #round: Promise<void> | undefined;
 
-  constructor({ log, offload, bringInHere, roundBytes, fileBytes }: IntakeOptions) {
+  constructor({ log, offload, bringInHere, roundBytes, inlineBytesMax, fileBytes }: IntakeOptions) {
     this.#log = log;
     this.#offload = offload;
     this.#bringInHere = bringInHere;
     this.#roundBytes = roundBytes;
+    this.#inlineBytesMax = inlineBytesMax;
     this.#fileBytes = fileBytes;
     this.#broughtIn = log.lastFrame;
   }
@@ -93,7 +97,7 @@ export class Intake {
     const round = { throughFrame: this.#log.lastFrame, isDurable };
     const [loggedBytes, keptBytes] = [this.#loggedBytes, this.#keptBytes];
     this.overlay.turnOver();
-    const isLittle = keptBytes < this.#roundBytes && !this.#offload.isStarted;
+    const isLittle = !isDurable && loggedBytes < this.#inlineBytesMax && !this.#offload.isStarted;
     this.#fileBytes = isLittle ? this.#here(round) : await this.#there(round);
     this.overlay.broughtIn();
     this.#loggedBytes -= loggedBytes;

@@ -162,15 +162,15 @@ function assemble(
   { random, bytesMax }: { readonly random: Random; readonly bytesMax: number | undefined },
 ): SqliteStore {
   const { path, db, queries, tables } = opened;
-  const { storeBusyMs: busyMs, storeLogBytesMax: logBytes, ...limits } = defaultLimits;
+  const { storeBusyMs: busyMs, storeLogBytesMax: logBytes, storeInlineBytesMax: inlineBytesMax, ...limits } = defaultLimits;
   const { head, lastFrame } = tables;
   const owner = { writer: head.writer, epoch: head.epoch };
   const log = new CommitLog({ path, owner, lastFrame, fileBytesMax: logBytes, mode: statSync(path).mode & 0o777, random });
   const offload = createOffload({ path, owner, busyMs });
   const bringInHere = (round: Round): number => bringInThrough(db, tables, { path, owner }, round);
-  const intake = new Intake({ log, offload, bringInHere, roundBytes: logBytes, fileBytes: usedBytes(db) });
+  const intake = new Intake({ log, offload, bringInHere, roundBytes: logBytes, inlineBytesMax, fileBytes: usedBytes(db) });
   const state = new SqliteState(queries, intake.overlay, limits.storeCacheRowsMax);
-  const group = new GroupWriter({ state, intake, position: head, unitsMax: limits.groupUnitsMax, charsMax: logBytes, bytesMax });
+  const group = new GroupWriter({ state, intake, position: head, unitsMax: limits.groupUnitsMax, charsMax: logBytes / 2, bytesMax });
   const restored = readMeta(db, "restored");
   return {
     kind: "sqlite",

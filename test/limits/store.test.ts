@@ -8,7 +8,11 @@ import { defaultLimits } from "../../src/base/limits.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import { createDataKeys } from "../../src/ledger/data-keys.ts";
 import { memoryKeyring } from "../../src/ledger/keyring.ts";
+import type { FrameContent } from "../../src/store/log-frame.ts";
+import { CommitLog } from "../../src/store/log-writer.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
+import { Intake } from "../../src/store/sqlite-intake.ts";
+import type { Offload } from "../../src/store/sqlite-offload.ts";
 import { openWriting } from "../../src/store/sqlite-open.ts";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
 import type { EntryDraft, RowKey, Unit } from "../../src/store/store.ts";
@@ -117,6 +121,44 @@ test("the commit log is brought into the tables once a file of it holds `storeLo
   for (const file of [1, 2]) expect(statSync(`${path}-log-${file}`).size).toBeLessThan(max + 60_000);
   tables.close();
   await store.close();
+});
+
+test("up to `storeInlineBytesMax` of the log are brought in without the worker thread, more by it", async () => {
+  const { storeInlineBytesMax: max } = defaultLimits;
+  const path = join(folder, "inline.db");
+  const log = new CommitLog({
+    path,
+    owner: { writer: "writer_1", epoch: 1 },
+    lastFrame: 0,
+    fileBytesMax: max * 8,
+    mode: 0o600,
+    random: systemRandom,
+  });
+  const rounds: string[] = [];
+  const offload: Offload = {
+    isStarted: false,
+    run: () => {
+      rounds.push("worker");
+      return Promise.resolve(0 as never);
+    },
+    close: () => Promise.resolve(),
+  };
+  const bringInHere = (): number => rounds.push("here");
+  const intake = new Intake({ log, offload, bringInHere, roundBytes: max * 8, inlineBytesMax: max, fileBytes: 0 });
+  const row = (chars: number): FrameContent => ({
+    epoch: 1,
+    firstSeq: 1,
+    drafts: [],
+    texts: [],
+    rows: new Map([["k", { key: keyOf("k"), version: 1, text: "x".repeat(chars), dueMs: undefined }]]),
+    counters: new Map(),
+  });
+  intake.take(row(max - 1_000));
+  await intake.whole();
+  intake.take(row(max));
+  await intake.whole();
+  expect(rounds).toEqual(["here", "worker"]);
+  log.close();
 });
 
 test("SQLite's log is moved into the file after `checkpointLogPagesMax` pages", async () => {
