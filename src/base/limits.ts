@@ -279,11 +279,7 @@ export const limitTable = {
     about: "versions and counters that the writer remembers instead of reading them again",
   },
   storeInlineRowsMax: { value: 500, unit: "rows", about: "rows or entries read on the main thread; more go through the worker thread" },
-  storeInlineBytesMax: {
-    value: 262_144,
-    unit: "bytes",
-    about: "of the store's commit log brought into the tables on the main thread; more go through the worker thread",
-  },
+  storeInlineBytesMax: { value: 262_144, unit: "bytes", about: "of the store's log brought in on the main thread; a worker takes more" },
   storeLogBytesMax: {
     value: 2_097_152,
     unit: "bytes",

@@ -324,3 +324,22 @@ describe("a file of schema 1", () => {
     await store.close();
   });
 });
+
+it("is closed while its thread still answers, also where nothing else keeps the process alive", () => {
+  const path = newPath();
+  const source = `
+    import { spawnSync } from "node:child_process";
+    const { openSqliteStore } = await import(${JSON.stringify(new URL("./sqlite.ts", import.meta.url).href)});
+    const clock = { now: () => 1, monotonic: () => 0, after: () => ({ cancel() {} }) };
+    const store = await openSqliteStore({ path: process.argv[2], clock });
+    await store.check();
+    store.check().catch(() => undefined);
+    // Meanwhile the thread answers, and this one hears of it only once it has begun to end the thread.
+    spawnSync(process.execPath, ["--version"]);
+    await store.close();
+    console.log("closed");`;
+  const script = `${path}.mjs`;
+  writeFileSync(script, source);
+  const { stdout, status } = spawnSync(process.execPath, [script, path], { encoding: "utf8" });
+  expect([stdout.trim(), status]).toEqual(["closed", 0]);
+});

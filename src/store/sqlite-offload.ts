@@ -68,6 +68,7 @@ export function createOffload(options: OffloadOptions): Offload {
   const pending = new Map<number, Pending>();
   let worker: Worker | undefined;
   let lastId = 0;
+  let isClosing = false;
 
   function start(): Worker {
     // The compiled file has the ending of the file that starts it.
@@ -83,7 +84,8 @@ export function createOffload(options: OffloadOptions): Offload {
   function settle(from: Worker, reply: OffloadReply): void {
     const waiter = pending.get(reply.id);
     pending.delete(reply.id);
-    if (pending.size === 0) from.unref();
+    // A thread that ends keeps the process alive until it has: whoever closes waits for that, and maybe nothing else is left to do.
+    if (pending.size === 0 && !isClosing) from.unref();
     if (reply.kind === "done") waiter?.resolve(reply.value as never);
     else
       waiter?.reject(
@@ -114,7 +116,9 @@ export function createOffload(options: OffloadOptions): Offload {
     async close() {
       const ending = worker;
       if (ending === undefined) return;
+      isClosing = true;
       await ending.terminate();
+      isClosing = false;
       failAll(ending, undefined);
     },
   };
