@@ -94,18 +94,27 @@ function refuseAnswer(approval: Approval, attempt: AnswerAttempt): string | unde
     return "a credential that makes calls cannot answer approvals; use an approver's";
   if (!credential.approves.some((group) => approval.approvers.includes(group)))
     return `this approval wants one of the groups ${approval.approvers.map((group) => `\`${group}\``).join(", ")}`;
-  if (approval.gate === "approval" && attempt.by === approval.principal.user) return "the person who asked cannot approve their own call";
+  if (approval.gate === "approval" && isSamePerson(attempt.by, approval.principal.user))
+    return "the person who asked cannot approve their own call";
   if (approval.gate === "confirmation" && attempt.by !== approval.principal.user) return "only the user who asked can confirm this call";
   const answersTo = attempt.edit?.effectiveDigest ?? approval.effectiveDigest;
-  const isSame = (given: ApprovalAnswer): boolean => given.by === attempt.by || given.credentialId === credential.id;
+  const isSame = (given: ApprovalAnswer): boolean => isSamePerson(given.by, attempt.by) || given.credentialId === credential.id;
   if (approval.answers.some((given) => isSame(given) && digestOf(given, approval) === answersTo))
     return "this person or credential has already answered; another must";
   if (attempt.approve) {
+    if (approval.quorum > 1 && credential.person === undefined && attempt.by === credential.id)
+      return "several people have to agree, and this credential does not say whose it is; name them with `person:`";
     const unseen = refuseUnseen(approval, attempt);
     if (unseen !== undefined) return unseen;
   }
   if (approval.needsFreshAuthentication && !isFresh(credential, attempt)) return "this call is privileged: authenticate again, then answer";
   return undefined;
+}
+
+/** Whether two names are one person's: systems write one name in several ways, and in doubt it is the same. */
+export function isSamePerson(left: string, right: string): boolean {
+  const plain = (name: string): string => name.normalize("NFKC").trim().toLowerCase();
+  return plain(left) === plain(right);
 }
 
 /** Nobody says yes to arguments that somebody else changed after they looked. */

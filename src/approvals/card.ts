@@ -106,8 +106,8 @@ function shown(leaf: Leaf): string {
 /** A value is what people decide about: in it nothing is dropped, what they could not see is written out. */
 function shownText(value: string): string {
   const note = ` (${value.length} characters)`;
-  const { text, isCut } = cutVisible(value, valueCharsMax - note.length);
-  return isCut ? `${text}${note}` : text;
+  const { text, isCut } = cutVisible(value, valueCharsMax);
+  return isCut ? `${cutVisible(value, valueCharsMax - note.length).text}${note}` : text;
 }
 
 // Escape sequences of terminals: CSI, OSC up to its end, and two-character ones.

@@ -9,6 +9,7 @@ import type { Plan, PlanAnswer, PlanStep, PlanValue } from "../domain/plan.ts";
 import type { Credential } from "../domain/principal.ts";
 import type { Tool } from "../domain/tool.ts";
 import type { RowKey } from "../store/store.ts";
+import { isSamePerson } from "./approvals.ts";
 
 /** Where a plan lives. */
 export function planKey(tenant: string, id: string): RowKey {
@@ -101,16 +102,21 @@ export function refusePlanAnswer(plan: Plan, attempt: PlanAttempt, groups: PlanG
   if (nowMs >= plan.expiresAtMs) return "this plan has expired";
   if (credential.id === plan.proposedBy || credential.actsFor.length > 0)
     return "a credential that makes calls cannot answer for plans; use an approver's";
-  if (!mayAnswerPlan(plan, credential, groups))
-    return by === plan.user ? "the user confirms with a credential of their own" : `this plan wants the group \`${groups.approver}\``;
+  if (!mayAnswerPlan(plan, { credential, by }, groups))
+    return isSamePerson(by, plan.user)
+      ? "the user confirms with a credential of their own"
+      : `this plan wants the group \`${groups.approver}\``;
   if (digest !== plan.digest) return "this is not the plan that you were shown; look at it again";
   return undefined;
 }
 
 /** Whether a credential is one of those whose yes counts, or who may take it back. */
-export function mayAnswerPlan(plan: Pick<Plan, "user">, { approves, person }: Credential, groups: PlanGroups): boolean {
-  const isUser = person?.user === plan.user;
-  return isUser ? approves.includes(groups.confirmation) : approves.includes(groups.approver);
+export function mayAnswerPlan(
+  plan: Pick<Plan, "user">,
+  { credential, by }: Pick<PlanAttempt, "credential" | "by">,
+  groups: PlanGroups,
+): boolean {
+  return credential.approves.includes(isSamePerson(by, plan.user) ? groups.confirmation : groups.approver);
 }
 
 /** The plan after its answer. From a yes on it holds for its time. */

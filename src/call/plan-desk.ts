@@ -215,7 +215,7 @@ async function revoke(parts: Parts, id: string, revocation: Parameters<Plans["re
     const row = await rowOf(parts, id, credential.tenant);
     const body = planRowOf(row);
     // What only takes away is open to everybody who has to do with it, also to the agent that proposed it.
-    if (!credential.administers && credential.id !== body.proposedBy && !mayAnswerPlan(body, credential, groups))
+    if (!credential.administers && credential.id !== body.proposedBy && !mayAnswerPlan(body, { credential, by }, groups))
       throw toolCallError("NOT_FOUND", `no plan \`${id.slice(0, 60)}\` here`);
     if (body.state !== "proposed" && body.state !== "approved")
       throw toolCallError("APPROVAL_INVALID", `this plan is already ${body.state}`);

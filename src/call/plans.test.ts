@@ -169,6 +169,7 @@ test(verifies("AUTH-19", "nobody who makes calls answers for a plan, and no user
       code: "APPROVAL_INVALID",
       message: expect.stringMatching(words) as string,
     });
+  await expect(box.plans.decide(id, { ...yes, by: " Ada" }, lead)).rejects.toMatchObject({ code: "APPROVAL_INVALID" });
   await expect(box.plans.decide(id, { ...yes, digest: "0".repeat(64) }, lead)).rejects.toMatchObject({ code: "APPROVAL_INVALID" });
   await expect(box.plans.decide(id, yes, { ...lead, tenant: "evil" })).rejects.toMatchObject({ code: "NOT_FOUND" });
   expect((await box.plans.decide(id, yes, phone)).answer).toMatchObject({ by: "ada", credentialId: "ada-phone" });

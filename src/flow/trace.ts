@@ -146,6 +146,8 @@ function tracePlain(leaf: ArgumentLeaf, text: string, knowledge: SessionKnowledg
   const { words } = knowledge;
   const value = foldValue(text);
   if (value === "") return place("user");
+  // Another name that only looks like one that somebody gave: nobody vouches for it.
+  if (disguised.test(text)) return readIn(knowledge, [value]) ?? place("nowhere");
   if (words.says(text)) return place("user");
   const url = normalUrl(text);
   if (url !== undefined && saysUrl(url, knowledge)) return place("user");
@@ -165,6 +167,9 @@ function tracePlain(leaf: ArgumentLeaf, text: string, knowledge: SessionKnowledg
   if (url !== undefined && isFetch && words.says(hostOf(text))) return place("user");
   return place("nowhere");
 }
+
+/** Characters that nobody sees, beside letters that need none. Scripts and pictures that are written with them are left alone. */
+const disguised = /[a-z0-9@][\p{Cf}\p{Default_Ignorable_Code_Point}]|[\p{Cf}\p{Default_Ignorable_Code_Point}][a-z0-9@]/iu;
 
 function traceDay(text: string, knowledge: SessionKnowledge): Place | undefined {
   const day = dayOf(text);

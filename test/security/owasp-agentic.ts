@@ -204,6 +204,14 @@ export const owaspAgentic: Standard = {
           file: "test/limits/people.test.ts",
           titles: ["one user can have so many calls wait for people, and then no more until one is answered"],
         },
+        {
+          file: "test/hostile/approval-tampering.test.ts",
+          titles: [
+            "arguments swapped in the store between question and answer do not run",
+            "cannot hide one bad call: what is odd stands in no group, or first in its own",
+            "is written out on the card, in the headline, the group and the terminal: %s",
+          ],
+        },
       ],
       gap: "A person who approves without reading protects nothing. What the agent says to its user in the conversation is not looked at.",
     },
