@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { approvalIdOf, codeOf, lead, shopBox } from "../../test/support/box.ts";
@@ -251,6 +254,31 @@ test(verifies("AUTH-09", "the card of a plan tells where each value that a yes v
     ],
   });
   await box.close();
+});
+
+test("a plan is shown among what was granted to the session, until it is over", async () => {
+  const { box, session, approved } = await planBox();
+  const plan = await approved([exact]);
+  const grant = { kind: "plan", tool: "order.refund", approvalId: plan.id, callsLeft: 1, by: ["eve"], endsAtMs: plan.expiresAtMs };
+  expect((await box.sessionView(session.id, "acme")).grants).toEqual([grant]);
+  await box.plans.revoke(plan.id, { by: "eve" }, lead);
+  expect((await box.sessionView(session.id, "acme")).grants).toEqual([]);
+  await box.close();
+});
+
+test(verifies("AUTH-09", "a plan outlives a restart, with what was used of it"), async () => {
+  const folder = mkdtempSync(join(tmpdir(), "signalbox-plans-"));
+  const store = `sqlite:${join(folder, "box.db")}` as const;
+  const first = await planBox({ store });
+  await first.approved([{ tool: "order.refund", arguments: { orderId: { oneOf: ["A-1", "A-2"] }, amount: { is: 80 } }, callsMax: 1 }]);
+  expect((await first.refund("A-1", 80)).outcome.kind).toBe("completed");
+  await first.box.close();
+  const second = await planBox({ store, clock: first.clock });
+  const session = await second.box.resume(first.session.id, libraryCredential("acme"));
+  const again = await session.turn().call({ tool: "order.refund", arguments: { orderId: "A-2", amount: 80 } });
+  expect(again.outcome.kind).toBe("pending");
+  await second.box.close();
+  rmSync(folder, { recursive: true, force: true });
 });
 
 test("what a plan goes through stands in the ledger, its values sealed", async () => {

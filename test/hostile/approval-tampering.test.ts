@@ -91,7 +91,34 @@ describe("a flood of questions", () => {
     }
     const limited = texts.filter((text) => text.includes("RATE_LIMITED"));
     expect(limited.length).toBeGreaterThanOrEqual(2);
-    expect((await mcp.box.approvals.list({ tenant: "acme", state: "pending", limit: 50 })).length).toBe(6 - limited.length);
+    const pending = await mcp.box.approvals.list({ tenant: "acme", state: "pending", limit: 50 });
+    expect(pending.filter(({ summary }) => summary.includes('"M-'))).toHaveLength(6 - limited.length);
+  });
+
+  test(verifies("AUTH-09", "an MCP client only proposes a plan, and its calls ask until a person approved it"), async () => {
+    const steps = [{ tool: "shop.refund", arguments: { id: { oneOf: ["PLAN-1", "PLAN-3"] } } }];
+    const proposed = await mcp.modern(
+      "tools/call",
+      { name: "signalbox.plan", arguments: { goal: "refund", steps } },
+      { key: mcpKeys.agent },
+    );
+    expect(proposed.text).toContain("not approved yet");
+    const [plan] = await mcp.box.plans.list({ tenant: "acme", state: "proposed", limit: 10 });
+    const call = async (id: string): Promise<string> =>
+      (await mcp.modern("tools/call", { name: "shop.refund", arguments: { id } }, { key: mcpKeys.agent })).text;
+    expect(await call("PLAN-1")).not.toContain("refunded");
+    const wrong = await mcp.modern(
+      "tools/call",
+      { name: "signalbox.plan", arguments: { goal: "x", steps: [{ tool: "bank.close", arguments: {} }] } },
+      { key: mcpKeys.agent },
+    );
+    expect(wrong.text).toContain("no tool named `bank.close`");
+    const digest = plan?.digest ?? "";
+    const asAgent = { ...lead, id: "agent", approves: [], actsFor: ["support"] };
+    await expect(mcp.box.plans.decide(plan?.id ?? "", { ...yes, digest }, asAgent)).rejects.toMatchObject({ code: "APPROVAL_INVALID" });
+    await mcp.box.plans.decide(plan?.id ?? "", { ...yes, digest }, lead);
+    expect(await call("PLAN-3")).toContain("refunded");
+    expect(await call("PLAN-2")).not.toContain("refunded");
   });
 
   it("cannot hide one bad call: what is odd stands in no group, or first in its own", async () => {

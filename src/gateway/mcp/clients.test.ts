@@ -32,6 +32,7 @@ describe("the official client of the current SDK", () => {
       "shop.refund",
       "shop.slow",
       "signalbox.outcome",
+      "signalbox.plan",
       "signalbox.read",
     ]);
     const result = await client.callTool({ name: "shop.get", arguments: { id: "A-1" } });
@@ -57,7 +58,7 @@ describe("the official client of the current SDK", () => {
   it(verifies("AUTH-14", "shows a narrower user fewer tools"), async () => {
     const client = await connect(keys.narrow);
     const { tools } = await client.listTools();
-    expect(tools.map(({ name }) => name)).toEqual(["shop.get", "signalbox.outcome", "signalbox.read"]);
+    expect(tools.map(({ name }) => name)).toEqual(["shop.get", "signalbox.outcome", "signalbox.plan", "signalbox.read"]);
     await client.close();
   });
 });

@@ -1,10 +1,11 @@
 /**
- * Two tools of our own, since a client of this protocol has nothing but tools: what became of a call that waited or was still running, and the rest of
- * a result that was cut. They read what the caller's own calls left behind, make no call and reach no connector; who may read is judged again.
+ * Tools of our own, since a client of this protocol has nothing but tools: what became of a call that waited or was still running, the rest of a result that
+ * was cut, and a plan for people to approve. They make no call, reach no connector and grant nothing; who may read is judged again.
  */
 import type { BoxSession, Signalbox } from "../../call/box.ts";
 import { codecs } from "../../codec/codec.ts";
 import type { JsonObject } from "../../domain/json.ts";
+import type { PlanProposal } from "../../domain/plan.ts";
 import type { Credential } from "../../domain/principal.ts";
 import { ToolCallError, toolCallError } from "../../errors/tool-call-error.ts";
 import { errorBody } from "../../errors/wire.ts";
@@ -19,7 +20,7 @@ export interface OwnTool {
 
 /** With what it answers. */
 export interface OwnToolParts {
-  readonly box: Pick<Signalbox, "outcome" | "readHandle">;
+  readonly box: Pick<Signalbox, "outcome" | "readHandle" | "plans">;
   readonly session: BoxSession;
   readonly credential: Credential;
   readonly limits: Limits;
@@ -78,8 +79,48 @@ const read: OwnTool = {
   },
 };
 
-/** Both of them. */
-export const ownTools: readonly OwnTool[] = [outcome, read];
+const plan: OwnTool = {
+  definition: {
+    name: "signalbox.plan",
+    description:
+      "Propose several calls for a person to approve before you make them. It grants nothing by itself; once a person approved it, calls that fit a step need no further question.",
+    inputSchema: {
+      type: "object",
+      properties: {
+        goal: { type: "string", description: "What it is for, in words for that person." },
+        steps: {
+          type: "array",
+          minItems: 1,
+          items: {
+            type: "object",
+            properties: {
+              tool: { type: "string" },
+              arguments: {
+                type: "object",
+                description:
+                  'Every argument by name: {"is": value}, {"oneOf": [values]}, {"atMost": number} or {"any": true}. Name exactly what you can.',
+              },
+              callsMax: { type: "integer", minimum: 1, description: "Default 1." },
+              total: { type: "object", description: '{"argument": name, "max": number}: the sum of one argument over all calls.' },
+            },
+            required: ["tool", "arguments"],
+          },
+        },
+      },
+      required: ["goal", "steps"],
+      additionalProperties: false,
+    },
+    annotations: { ...annotations, readOnlyHint: false, idempotentHint: false },
+  },
+  async answer(args, { box, session }) {
+    const { id, state, expiresAtMs } = await box.plans.propose(args as unknown as PlanProposal, session);
+    const message = "not approved yet: tell the user that a person has to approve this plan, and make its calls when they say that it was";
+    return { content: [{ type: "text", text: JSON.stringify({ plan: { id, state, expiresAtMs }, message }) }] };
+  },
+};
+
+/** All of them. */
+export const ownTools: readonly OwnTool[] = [outcome, plan, read];
 
 const byName = new Map(ownTools.map((tool) => [tool.definition["name"], tool]));
 

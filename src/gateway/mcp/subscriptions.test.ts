@@ -106,7 +106,12 @@ describe("subscriptions/listen", () => {
     const subscription = await client.listen({ toolsListChanged: true });
     await activate(narrower);
     await changed;
-    expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(["shop.get", "signalbox.outcome", "signalbox.read"]);
+    expect((await client.listTools()).tools.map(({ name }) => name)).toEqual([
+      "shop.get",
+      "signalbox.outcome",
+      "signalbox.plan",
+      "signalbox.read",
+    ]);
     await subscription.close();
     await client.close();
   });
