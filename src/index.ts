@@ -9,8 +9,10 @@ export type {
   BoxSession,
   BoxTurn,
   CallRequest,
+  GroupDecision,
   HandlePage,
   JourneyEvent,
+  PlanDecision,
   RecoveryReport,
   SessionOptions,
   Signalbox,
@@ -29,7 +31,9 @@ export type { WebhookOptions } from "./connectors/webhook.ts";
 export type { Delivery, Notice, NoticePort } from "./domain/notice.ts";
 export { workerConnector } from "./connectors/worker.ts";
 export type { Approval, ApprovalState } from "./domain/approval.ts";
-export type { ApprovalCard, CardArgument, CardOrigin, CardSaid } from "./domain/approval-card.ts";
+export type { ApprovalCard, CardAddress, CardArgument, CardOrigin, CardSaid, CardTrust } from "./domain/approval-card.ts";
+export type { ApprovalGroup, ApprovalGroupMember, GroupAnswer } from "./domain/approval-group.ts";
+export type { Plan, PlanCard, PlanProposal, PlanState, PlanStep, PlanStepCard, PlanValue, PlanView } from "./domain/plan.ts";
 export type { Decision } from "./domain/decision.ts";
 export type { Json, JsonObject } from "./domain/json.ts";
 export type { Label } from "./domain/label.ts";

@@ -46,7 +46,7 @@ describe("2026-07-28 over HTTP", () => {
     const own = await startMcp({ limits: { mcpToolsPageMax: 4 } });
     const first = resultOf(await own.modern("tools/list"));
     const second = resultOf(await own.modern("tools/list", { cursor: first["nextCursor"] }));
-    expect([first["tools"], second["tools"], second["nextCursor"]]).toMatchObject([{ length: 4 }, { length: 2 }, undefined]);
+    expect([first["tools"], second["tools"], second["nextCursor"]]).toMatchObject([{ length: 4 }, { length: 3 }, undefined]);
     expect(errorOf(await own.modern("tools/list", { cursor: "elsewhere" }))).toMatchObject({ code: -32602 });
     await own.close();
   });
