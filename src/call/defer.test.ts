@@ -236,3 +236,19 @@ test(verifies("AUTH-15", "a call that is put off can be listed and cancelled by 
   expect((await turn.call({ ...small, key: "k10", arguments: { orderId: "A-1", amount: 10 } })).outcome.kind).toBe("pending");
   await box.close();
 });
+
+test(verifies("AUTH-15", "a call whose facts cannot be looked up when it wakes goes on waiting"), async () => {
+  const made = shop();
+  const { box, turn, clock } = await shopBox({ shop: made, policy: withRules({ id: "cool", for: "10m", expires: "1h" }) });
+  const { callId } = await turn.call(small);
+  const { get } = made.orders;
+  made.orders.get = () => {
+    throw new Error("the shop is closed");
+  };
+  await clock.advance(600_000 + 2 * upkeepIntervalMs);
+  expect([(await outcomeOf(box, callId)).kind, made.refunds.length]).toEqual(["pending", 0]);
+  made.orders.get = get;
+  await clock.advance(120_000 + 2 * upkeepIntervalMs);
+  expect([(await outcomeOf(box, callId)).kind, made.refunds.length]).toEqual(["completed", 1]);
+  await box.close();
+});
