@@ -68,7 +68,7 @@ export const requirements = [
   { id: "AUTH-13", state: "done", text: "sequence rules over time (count, sum and order of earlier calls in a window, e.g. payments per hour)" },
   { id: "AUTH-14", state: "done", text: "list filtering: a user sees only tools they may call" },
   { id: "AUTH-15", state: "done", text: "policy effects beyond yes and no: modify (narrowing only) and defer" },
-  { id: "AUTH-16", state: "planned", text: "distance of a proposed action from the stated intent: measure defined, detours flagged and false flags measured on a fixed set" },
+  { id: "AUTH-16", state: "done", text: "distance of a proposed action from the stated intent: measure defined, detours flagged and false flags measured on a fixed set" },
   { id: "AUTH-17", state: "partial", text: "authentication of users, agents, approvers and administrators (API key, OIDC/JWT); conversation resolved to user on the server; nobody can name another's session; privileged approval needs fresh authentication", note: "API keys only; OIDC and JWT are missing" },
   { id: "AUTH-18", state: "partial", text: "the calls of one turn, plan or graph can be authorised as a set before the first runs; siblings cannot jointly complete a forbidden combination or exceed a budget (race test)", note: "the calls of one response are authorised as a set where the turn says so, and siblings can neither exceed a budget nor complete a forbidden combination; there are no plans or graphs yet" },
   { id: "AUTH-19", state: "partial", text: "two gates: confirmation by the requesting user out of the model's reach, approval by another person; tier and rule say which", note: "a user confirms with a credential of their own over HTTP, the command line and MCP forms; there is no page for it" },

@@ -47,6 +47,6 @@ test("after a restart a session still knows what its user said and what it has r
   expect((await call("bob@x.example")).outcome.kind).toBe("completed");
   expect((await call("p-77")).outcome.kind).toBe("completed");
   const approval = await after.approvals.get(approvalIdOf(await call("mallory@attack.example")), "acme");
-  expect(approval.reasons.at(-1)?.reason).toContain("read by `page.read`");
+  expect(approval.reasons.map(({ reason }) => reason).join("\n")).toContain("read by `page.read`");
   await after.close();
 });

@@ -12,10 +12,15 @@ export interface SessionRecord {
   readonly calls: SessionCallCounts;
   readonly read: readonly SourceRead[];
   readonly turnsCount: number;
+  /** Calls that were far from what the user had asked for. */
+  readonly detoursCount: number;
   /** Ids of approvals that its calls wait for, oldest first. */
   readonly approvalIds: readonly string[];
   readonly lastAtMs: number | undefined;
 }
+
+/** Marks the decision about a call that was far from what the user had asked for. */
+export const driftRule = "flow:drift";
 
 const integrities: readonly Integrity[] = ["trusted", "directory", "untrusted"];
 const confidentialities: readonly Confidentiality[] = ["public", "internal", "confidential", "restricted"];
@@ -36,6 +41,7 @@ export function sessionRecord(entries: readonly Entry[], toolOf: (nameAndVersion
   const stands = new Map<string, keyof SessionCallCounts>();
   const turns = new Set<string>();
   const approvalIds = new Set<string>();
+  const detours = new Set<string>();
   // What Signalbox looks up for itself is shown to no model and counts for nothing here.
   const inside = new Set<string>();
   for (const { kind, callId, atMs, text } of entries) {
@@ -43,6 +49,7 @@ export function sessionRecord(entries: readonly Entry[], toolOf: (nameAndVersion
     const { body } = parseOwnJson(text) as unknown as { readonly body: CallBody & SettledBody };
     if (body.parentCallId !== undefined) inside.add(callId);
     if (inside.has(callId)) continue;
+    if (body.decision?.reasons.some(({ rule }) => rule === driftRule) === true) detours.add(callId);
     if (body.said === "supplied") turns.add(body.turnId ?? callId);
     const standing = standingOf(kind, body);
     if (standing !== undefined) stands.set(callId, standing);
@@ -51,7 +58,14 @@ export function sessionRecord(entries: readonly Entry[], toolOf: (nameAndVersion
   }
   const calls = { completed: 0, failed: 0, unknown: 0, denied: 0, waiting: 0, running: 0 };
   for (const standing of stands.values()) calls[standing] += 1;
-  return { calls, read: sourcesRead(sources), turnsCount: turns.size, approvalIds: [...approvalIds], lastAtMs: entries.at(-1)?.atMs };
+  return {
+    calls,
+    read: sourcesRead(sources),
+    turnsCount: turns.size,
+    detoursCount: detours.size,
+    approvalIds: [...approvalIds],
+    lastAtMs: entries.at(-1)?.atMs,
+  };
 }
 
 function standingOf(kind: string, body: SettledBody): keyof SessionCallCounts | undefined {

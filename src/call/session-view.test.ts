@@ -161,6 +161,8 @@ test("a yes that waits to be used is among the grants, and another tenant has no
   const asked = await turn.call({ tool: "mail.send", arguments: { to: "bob@firm.example", body: "x" } });
   const parked = await box.sessionView(session.id, "acme");
   expect(parked.calls.waiting).toBe(1);
+  // Nobody asked for a letter to bob.
+  expect(parked.detoursCount).toBe(1);
   await box.approvals.decide(approvalIdOf(asked), { approve: true, by: "lea", widen: true }, lead);
   const view = await box.sessionView(session.id, "acme");
   expect(view.grants).toMatchObject([{ kind: "widening", tool: "mail.send@1.0.0", by: ["lea"] }]);

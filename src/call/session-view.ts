@@ -62,6 +62,7 @@ export async function sessionView(
     words: { turnsCount: record.turnsCount, isAttested: session.wordsAttested },
     grants,
     budgets,
+    detoursCount: record.detoursCount,
     denials: { count: denials[0] ?? 0, max: runtime.limits.sessionDenialsMax },
     tools: await Promise.all(shownTools(runtime, session).tools.map((tool) => toolOutlook(tool, outlook))),
     isComplete: entries.length < limit,

@@ -7,6 +7,7 @@ import type { SessionKnowledge } from "../flow/knowledge.ts";
 import type { FlowReason } from "../flow/rules.ts";
 import { isConsequential, traceCall, type FlowTrace } from "../flow/trace.ts";
 import { stopWith } from "./endings.ts";
+import { driftRule } from "./session-record.ts";
 import { findStep, type HeldStep } from "./plan-fit.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
 
@@ -41,7 +42,7 @@ function judge(state: CallState, tool: Tool, knowledge: SessionKnowledge): Verdi
   ));
   // Where the plan names everything that steers, nobody has to be believed about the user's words.
   const isAttested = knowledge.words.isAttested || (state.step !== undefined && traced.traced.every(({ source }) => source !== "user"));
-  state.decision = withStep(decided(decision, tool, { traced, mode, isAttested, step: state.step }), state.step);
+  state.decision = withDrift(withStep(decided(decision, tool, { traced, mode, isAttested, step: state.step }), state.step), traced);
   return state.decision.effect === "deny" ? stopWith(forbidden(traced)) : proceed;
 }
 
@@ -61,6 +62,13 @@ function withStep(decision: Decision, step: HeldStep | undefined): Decision {
   if (step === undefined) return decision;
   const reason = `step ${step.index + 1} of a plan that \`${step.plan.answer?.by ?? ""}\` approved for this session`;
   return { ...decision, reasons: [...decision.reasons, { rule: `plan:${step.plan.id}`, effect: "allow", reason }] };
+}
+
+/** For people who look at the conversation; it decides nothing. */
+function withDrift(decision: Decision, { drift }: FlowTrace): Decision {
+  if (drift?.isDetour !== true) return decision;
+  const reason = `a detour: ${drift.distance} of 100 away from what the user asked for`;
+  return { ...decision, reasons: [...decision.reasons, { rule: driftRule, effect: "allow", reason }] };
 }
 
 interface Traced {

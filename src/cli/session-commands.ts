@@ -58,6 +58,9 @@ function viewText(invocation: Invocation, view: SessionView): string {
     indented(
       table([
         ...view.budgets.map(budgetRow),
+        ...(view.detoursCount > 0
+          ? [["detours", String(view.detoursCount), "", "calls far from what the user asked for: `policy explain CALL`"]]
+          : []),
         ["refusals", `${view.denials.count} of ${view.denials.max}`, bar(view.denials.count, view.denials.max), "then it stops"],
       ]),
     ),

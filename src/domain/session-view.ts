@@ -23,6 +23,8 @@ export interface SessionView {
   readonly words: SessionWords;
   readonly grants: readonly SessionGrant[];
   readonly budgets: readonly BudgetState[];
+  /** Calls that were far from what the user had asked for, whatever became of them. */
+  readonly detoursCount: number;
   /** Refusals so far, and how many stop the session. */
   readonly denials: { readonly count: number; readonly max: number };
   readonly tools: readonly ToolOutlook[];

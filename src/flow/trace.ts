@@ -1,6 +1,7 @@
 import type { JsonObject } from "../domain/json.ts";
 import type { ArgumentRole, Tool } from "../domain/tool.ts";
 import { decodedOnce } from "./decode-once.ts";
+import { driftOf, type Drift } from "./drift.ts";
 import { fold, foldValue } from "./fold.ts";
 import { intentOf, type Intent } from "./intent.ts";
 import { amountForm, dayForm, type SessionKnowledge } from "./knowledge.ts";
@@ -28,6 +29,8 @@ export interface FlowCall {
 export interface FlowTrace extends FlowVerdict {
   readonly intent: Intent;
   readonly traced: readonly Traced[];
+  /** How far the call is from what the user asked for; undefined where nobody told that. */
+  readonly drift: Drift | undefined;
 }
 
 /** Whether a call has to be traced at all: it changes something, or its arguments leave. */
@@ -79,7 +82,8 @@ export function traceCall(call: FlowCall, knowledge: SessionKnowledge): FlowTrac
     isDelegated: pointing.isDelegated && tool.asks === undefined,
     hasReadUntrusted: !knowledge.restrictions.isEmpty,
   });
-  return { ...verdict, intent, traced: [...steering, ...carried, ...guarded] };
+  const drift = driftOf({ intent, traced: steering, isBlind: knowledge.words.isEmpty });
+  return { ...verdict, intent, traced: [...steering, ...carried, ...guarded], drift };
 }
 
 /** An argument that means nothing known is content when it is long, and refers to something when it is short. */

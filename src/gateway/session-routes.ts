@@ -43,6 +43,7 @@ const viewSchema = open(
       ["kind", "tool", "approvalId", "by", "endsAtMs"],
     ),
     budgets: list({ name: text, used: count, max: count, left: count }, ["name", "used"]),
+    detoursCount: count,
     denials: open({ count, max: count }),
     tools: list({
       tool: text,
