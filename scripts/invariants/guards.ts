@@ -220,6 +220,26 @@ export const guardMutants: readonly Mutant[] = [
   },
   {
     invariant: 6,
+    name: "what was read elsewhere is not looked for",
+    patches: [
+      {
+        file: "src/call/flow-desk.ts",
+        find: "const looking = this.#lookAround(session, reader);",
+        replace: "const looking = reader.restrictions.bytes < 0 ? this.#lookAround(session, reader) : undefined;",
+      },
+    ],
+    tests: ["src/call/readers.test.ts"],
+  },
+  {
+    invariant: 6,
+    name: "a second process that serves a session is not noticed",
+    patches: [
+      { file: "src/call/sessions.ts", find: "body.isShared === true || !isShared(store)", replace: "body !== null || !isShared(store)" },
+    ],
+    tests: ["src/call/readers.test.ts"],
+  },
+  {
+    invariant: 6,
     name: "a restart forgets what was read",
     patches: [
       {

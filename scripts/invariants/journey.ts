@@ -149,9 +149,8 @@ export const journeyMutants: readonly Mutant[] = [
     patches: [
       {
         file: "src/call/trace.ts",
-        find: "state.decision = withStep(decided(decision, tool, { traced, mode, isAttested, step: state.step }), state.step);",
-        replace:
-          "if (traced === undefined) state.decision = withStep(decided(decision, tool, { traced, mode, isAttested, step: state.step }), state.step);",
+        find: "  state.decision = withDrift(",
+        replace: "  if (traced === undefined) state.decision = withDrift(",
       },
     ],
     tests: ["src/call/trace.test.ts"],
