@@ -13,7 +13,7 @@ import { isConsequential } from "../flow/trace.ts";
 import { SessionKnowledge } from "../flow/knowledge.ts";
 import { keep, Restrictions, type KnowledgeBounds } from "../flow/restrictions.ts";
 import { isShared } from "../store/shared.ts";
-import type { Entry, EntryPosition, Operation, Store } from "../store/store.ts";
+import type { Entry, EntryPosition, Operation, Store, WriterHead } from "../store/store.ts";
 import type { Ended } from "./outcome-record.ts";
 import { namesSomething, pastOf, shortValues, takeIn, type ReadBackParts } from "./read-back.ts";
 import { noteAgainMs, readerOf, readerPut, readerSessions, type ReaderSession } from "./readers.ts";
@@ -68,6 +68,8 @@ interface Reader {
   lookedAtMs: number | undefined;
   /** The writer as which this process appended at that time. */
   lookedAs: string | undefined;
+  /** How far the other writers were then. */
+  lookedAfter: string | undefined;
   looking: Promise<void> | undefined;
 }
 
@@ -255,6 +257,18 @@ class Desk implements FlowDesk {
     const { store } = this.#parts.past();
     const beganMs = clock.now();
     const { writer } = store;
+    const others = writer === undefined ? undefined : othersOf(await store.writers(), writer);
+    // Nobody else wrote anything since the last look: one question, whatever the number of sessions.
+    const isQuiet = others !== undefined && reader.lookedAs === writer && reader.lookedAfter === others;
+    if (!isQuiet) await this.#lookInto(session, reader, beganMs);
+    reader.lookedAtMs = beganMs;
+    reader.lookedAs = writer;
+    reader.lookedAfter = others;
+  }
+
+  async #lookInto(session: LiveSession, reader: Reader, beganMs: number): Promise<void> {
+    const { limits } = this.#parts;
+    const { store } = this.#parts.past();
     const sessions = await readerSessions(store, session, limits.readerSessionsMax);
     const endMs = beganMs + limits.flowDecayMs;
     if (sessions.length >= limits.readerSessionsMax) reader.restrictions.saturate(endMs);
@@ -264,8 +278,6 @@ class Desk implements FlowDesk {
       if (left > 0) left -= await this.#readOther(session, reader, { other, limit: Math.min(left, limits.flowHistoryEntriesMax) });
       if (left <= 0) reader.restrictions.saturate(endMs);
     }
-    reader.lookedAtMs = beganMs;
-    reader.lookedAs = writer;
   }
 
   /** Whether a session has read anything that this process does not know yet. */
@@ -317,7 +329,7 @@ class Desk implements FlowDesk {
     if (known !== undefined) return known;
     if (this.#readers.size >= this.#parts.limits.flowSessionsMax) this.#forgetReader(this.#readers.keys().next().value as string);
     const restrictions = new Restrictions(this.#parts.random.bytes(4).readUInt32LE(), this.#bounds, this.#parts.clock.now());
-    const reader: Reader = { restrictions, lookedAtMs: undefined, lookedAs: undefined, looking: undefined };
+    const reader: Reader = { restrictions, lookedAtMs: undefined, lookedAs: undefined, lookedAfter: undefined, looking: undefined };
     this.#readers.set(key, reader);
     return reader;
   }
@@ -337,4 +349,9 @@ function entryName({ writer, epoch, seq }: EntryPosition): string {
 
 function pause(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** How far all other writers are, as one text. */
+function othersOf(heads: readonly WriterHead[], writer: string): string {
+  return heads.flatMap((head) => (head.writer === writer ? [] : [`${head.writer}/${head.epoch}/${head.seq}`])).join(" ");
 }

@@ -305,3 +305,33 @@ test(
     expect(await send(other, mallory)).toBe("pending");
   },
 );
+
+test("where no other writer wrote anything since the last look, no conversation is looked into, however many there are", async () => {
+  const shared = world();
+  let asked = 0;
+  const [{ writer } = { writer: "" }] = await shared.store.writers();
+  let elsewhere = 0;
+  const store: Store = {
+    ...shared.store,
+    writer,
+    writers: async () => [...(await shared.store.writers()), { writer: "writer_2", epoch: 1, seq: elsewhere, head: "" }],
+    scan(range) {
+      if (range.space === "reader") asked += 1;
+      return shared.store.scan(range);
+    },
+  };
+  const here = await inWorld({ ...shared, store });
+  await read(await here.session(who));
+  const other = await here.session(who);
+  const look = async (): Promise<number> => {
+    await shared.clock.advance(defaultLimits.readerLookMs);
+    asked = 0;
+    expect(await send(other, nobody)).toBe("completed");
+    return asked;
+  };
+  await look();
+  expect(await look()).toBe(0);
+  elsewhere += 1;
+  expect(await look()).toBe(1);
+  expect(await look()).toBe(0);
+});
