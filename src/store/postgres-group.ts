@@ -46,6 +46,7 @@ interface Draft {
 const cautionGroupsMax = 64;
 /** From so many callers on they are written as two groups in turn. Fewer share one, since the database takes about as long for one unit as for ten. */
 const splitUnitsMin = 16;
+const wholeGroupsMax = 64;
 
 /** Writes units in groups under a lease. One group is under way at a time, so that the chain has one order. */
 export class PostgresGroup {
@@ -60,6 +61,11 @@ export class PostgresGroup {
   #isTurnAwaited = false;
   /** How many units were waiting or under way when a group was last made up: about as many callers there are. */
   #busyCount = 1;
+  /** When a group was last sent, and a unit last came. */
+  #sentAtMs = 0;
+  #cameAtMs = 0;
+  /** For how many groups everybody is waited for. */
+  #wholeGroups = 0;
   #heartbeat: Timer | undefined;
   #isBeatDue = false;
   #cautionGroups = 0;
@@ -74,6 +80,7 @@ export class PostgresGroup {
   commit(unit: Unit): Promise<CommitResult> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ unit, resolve, reject });
+      this.#cameAtMs = this.#options.clock.monotonic();
       this.#consider();
     });
   }
@@ -105,11 +112,11 @@ export class PostgresGroup {
 
   /**
    * Begins a group when none is under way. Whoever comes in the same turn of the event loop shares it; a lone caller waits only for what is going on at this
-   * moment. Where callers are many, half of them are enough: the database then works while the other half is still being decided.
+   * moment. Where callers are many and halving pays, half of them are enough: the database then works while the other half is still being decided.
    */
   #consider(): void {
     if (this.#writing !== undefined) return;
-    if (this.#busyCount >= splitUnitsMin && this.#queue.length >= this.#busyCount / 2) {
+    if (this.#isHalved(this.#busyCount) && this.#queue.length >= this.#busyCount / 2) {
       this.#send(this.#queue.length);
       return;
     }
@@ -128,16 +135,36 @@ export class PostgresGroup {
   #send(busyCount: number): void {
     const { groupUnitsMax } = this.#options.address.limits;
     this.#busyCount = Math.max(1, busyCount);
-    const unitsMax = busyCount < splitUnitsMin ? groupUnitsMax : Math.min(groupUnitsMax, Math.ceil(busyCount / 2));
+    const unitsMax = this.#isHalved(busyCount) ? Math.min(groupUnitsMax, Math.ceil(busyCount / 2)) : groupUnitsMax;
+    if (this.#wholeGroups > 0) this.#wholeGroups -= 1;
     const group = this.#queue.splice(0, unitsMax);
+    this.#sentAtMs = this.#options.clock.monotonic();
     const written = group.length > 0 ? this.#carry(group) : this.#beat();
     this.#isBeatDue = false;
     this.#writing = written.then((answer) => {
       this.#writing = undefined;
-      // The next group is on its way before anybody of this one goes on: what they do next takes this process longer than the database its group.
-      if (this.#queue.length > 0) this.#send(this.#queue.length + group.length);
+      // What those of this group do next takes this process a while, so the next group is on its way before they go on.
+      if (this.#queue.length > 0 && this.#isHalved(this.#queue.length + group.length) && this.#wasBusy())
+        this.#send(this.#queue.length + group.length);
       answer();
+      if (this.#queue.length > 0) this.#consider();
     });
+  }
+
+  #isHalved(busyCount: number): boolean {
+    return busyCount >= splitUnitsMin && this.#wholeGroups === 0;
+  }
+
+  /**
+   * Whether this process worked for at least half of the time that the group took. If it mostly waited, a group takes long whatever its size, as on a slow disk:
+   * then one for all is better than two, and halves are tried again after a while.
+   */
+  #wasBusy(): boolean {
+    const nowMs = this.#options.clock.monotonic();
+    const waitedMs = nowMs - Math.max(this.#sentAtMs, this.#cameAtMs);
+    const isBusy = waitedMs * 2 <= nowMs - this.#sentAtMs;
+    if (!isBusy) this.#wholeGroups = wholeGroupsMax;
+    return isBusy;
   }
 
   async #beat(): Promise<() => void> {
