@@ -253,7 +253,7 @@ class Desk implements FlowDesk {
   }
 
   async #look(session: LiveSession, reader: Reader): Promise<void> {
-    const { clock, limits } = this.#parts;
+    const { clock } = this.#parts;
     const { store } = this.#parts.past();
     const beganMs = clock.now();
     const { writer } = store;
