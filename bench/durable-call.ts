@@ -1,7 +1,7 @@
 import { systemClock } from "../src/base/clock.ts";
-import type { BoxSession, Signalbox } from "../src/call/box.ts";
+import type { BoxSession, Signalbox } from "../src/call/box/box.ts";
 import type { Tier } from "../src/domain/tool.ts";
-import { createSignalbox } from "../src/call/signalbox.ts";
+import { createSignalbox } from "../src/call/box/signalbox.ts";
 import { entryText } from "../src/store/seal.ts";
 import { openSqliteStore } from "../src/store/sqlite.ts";
 import type { Operation, Store, Unit } from "../src/store/store.ts";

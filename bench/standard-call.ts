@@ -1,5 +1,5 @@
 import { tool } from "../src/registry/define.ts";
-import type { SignalboxOptions } from "../src/call/options.ts";
+import type { SignalboxOptions } from "../src/call/box/options.ts";
 import { canonicalJson } from "../src/base/canonical-json.ts";
 import { sha256Hex } from "../src/base/hash.ts";
 import type { Json } from "../src/domain/json.ts";

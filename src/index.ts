@@ -1,8 +1,8 @@
 /**
  * What Signalbox promises as a library. An export here is an API decision.
  */
-export { createSignalbox } from "./call/signalbox.ts";
-export type { SignalboxOptions, Trouble } from "./call/options.ts";
+export { createSignalbox } from "./call/box/signalbox.ts";
+export type { SignalboxOptions, Trouble } from "./call/box/options.ts";
 export type {
   ApprovalDecision,
   BoxHealth,
@@ -17,7 +17,7 @@ export type {
   SessionOptions,
   Signalbox,
   TurnOptions,
-} from "./call/box.ts";
+} from "./call/box/box.ts";
 export type { Delegated, DelegationOptions } from "./call/delegation.ts";
 export { resultParts } from "./call/shape.ts";
 export { httpConnector } from "./connectors/http.ts";

@@ -1,6 +1,6 @@
 import type { Clock } from "../../src/base/clock.ts";
-import type { BoxSession, Signalbox } from "../../src/call/box.ts";
-import { createSignalbox } from "../../src/call/signalbox.ts";
+import type { BoxSession, Signalbox } from "../../src/call/box/box.ts";
+import { createSignalbox } from "../../src/call/box/signalbox.ts";
 import type { Json } from "../../src/domain/json.ts";
 import type { Answer } from "../../src/domain/outcome.ts";
 import { toolsOver, type World } from "./tools.ts";

@@ -1,5 +1,5 @@
 /** Row `in-process`: CPU of a governed call on the memory store, from a model's message to the provider's form, over the floor. */
-import { createSignalbox } from "../../src/call/signalbox.ts";
+import { createSignalbox } from "../../src/call/box/signalbox.ts";
 import { floorCall } from "../floors/in-process.ts";
 import { atMost, cpuMicros, print } from "../measure.ts";
 import { argumentsText, caller, expectResult, modelMessage, result, standardOptions, standardTool } from "../standard-call.ts";

@@ -1,5 +1,5 @@
 /** Row `memory-flat`: heap after a million governed calls on the memory store over the heap after 200,000. Needs `--expose-gc`. */
-import { createSignalbox } from "../../src/call/signalbox.ts";
+import { createSignalbox } from "../../src/call/box/signalbox.ts";
 import { atMost, isQuick, print } from "../measure.ts";
 import { caller, expectResult, modelMessage, standardOptions, standardTool } from "../standard-call.ts";
 

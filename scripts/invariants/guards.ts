@@ -17,7 +17,7 @@ export const guardMutants: readonly Mutant[] = [
   {
     invariant: 1,
     name: "a delegated session may call what it was not handed",
-    patches: [{ file: "src/call/live-session.ts", find: "|| handsOn(delegation, tool)", replace: "|| handsOn !== undefined" }],
+    patches: [{ file: "src/call/session/live-session.ts", find: "|| handsOn(delegation, tool)", replace: "|| handsOn !== undefined" }],
     tests: ["src/call/delegation.test.ts"],
   },
   {
@@ -148,21 +148,21 @@ export const guardMutants: readonly Mutant[] = [
         replace: "",
       },
     ],
-    tests: ["src/call/approval-decisions.test.ts"],
+    tests: ["src/call/desk/approval-decisions.test.ts"],
   },
   {
     invariant: 4,
     name: "a yes for the session holds for any amount",
     patches: [{ file: "src/approvals/widening.ts", find: "if (larger !== undefined) return `", replace: "if (larger === null) return `" }],
-    tests: ["src/call/approval-decisions.test.ts", "src/approvals"],
+    tests: ["src/call/desk/approval-decisions.test.ts", "src/approvals"],
   },
   {
     invariant: 4,
     name: "who changes a call's arguments needs no right of their own",
     patches: [
-      { file: "src/call/edit-approval.ts", find: 'if (verdict.kind !== "proceed") throw notTheirs(tool);', replace: "void verdict;" },
+      { file: "src/call/desk/edit-approval.ts", find: 'if (verdict.kind !== "proceed") throw notTheirs(tool);', replace: "void verdict;" },
     ],
-    tests: ["src/call/approval-decisions.test.ts"],
+    tests: ["src/call/desk/approval-decisions.test.ts"],
   },
   {
     invariant: 4,
@@ -174,7 +174,7 @@ export const guardMutants: readonly Mutant[] = [
         replace: 'if (attempt.by === "") return',
       },
     ],
-    tests: ["src/call/approval-decisions.test.ts"],
+    tests: ["src/call/desk/approval-decisions.test.ts"],
   },
   {
     invariant: 4,
@@ -234,7 +234,11 @@ export const guardMutants: readonly Mutant[] = [
     invariant: 6,
     name: "a second process that serves a session is not noticed",
     patches: [
-      { file: "src/call/sessions.ts", find: "body.isShared === true || !isShared(store)", replace: "body !== null || !isShared(store)" },
+      {
+        file: "src/call/session/sessions.ts",
+        find: "body.isShared === true || !isShared(store)",
+        replace: "body !== null || !isShared(store)",
+      },
     ],
     tests: ["src/call/readers.test.ts"],
   },

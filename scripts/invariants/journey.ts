@@ -117,7 +117,7 @@ export const journeyMutants: readonly Mutant[] = [
         replace: 'if (approval.state === "void") return',
       },
       {
-        file: "src/call/approval-desk.ts",
+        file: "src/call/desk/approval-desk.ts",
         find: "body: approval as unknown as Json, expect: row.version, dueMs },",
         replace: "body: approval as unknown as Json, dueMs },",
       },
@@ -140,7 +140,7 @@ export const journeyMutants: readonly Mutant[] = [
   {
     invariant: 5,
     name: "the reply deadline is not raced",
-    patches: [{ file: "src/call/carry.ts", find: "return inTime(state, counted);", replace: "return counted;" }],
+    patches: [{ file: "src/call/box/carry.ts", find: "return inTime(state, counted);", replace: "return counted;" }],
     tests: journey,
   },
   {
@@ -183,13 +183,13 @@ export const journeyMutants: readonly Mutant[] = [
     invariant: 4,
     name: "a group is answered whatever its digest says",
     patches: [{ file: "src/approvals/groups.ts", find: "    digestOf(approvals) === digest;", replace: "    digest !== undefined;" }],
-    tests: ["src/call/approval-groups.test.ts"],
+    tests: ["src/call/desk/approval-groups.test.ts"],
   },
   {
     invariant: 7,
     name: "people are asked as often as it comes",
     patches: [{ file: "src/call/ask-rates.ts", find: "    max: limits.approvalAsksPerMinuteMax,\n", replace: "" }],
-    tests: ["src/call/approval-groups.test.ts"],
+    tests: ["src/call/desk/approval-groups.test.ts"],
   },
   {
     invariant: 4,
@@ -249,7 +249,7 @@ export const journeyMutants: readonly Mutant[] = [
     name: "an observer's error reaches the call",
     patches: [
       {
-        file: "src/call/observers.ts",
+        file: "src/call/box/observers.ts",
         find: "    try {\n      observer(event);\n    } catch {\n",
         replace: "    if (event !== undefined) {\n      observer(event);\n    } else {\n",
       },

@@ -9,7 +9,7 @@ import { verifies } from "../../test/verifies.ts";
 import type { Answer } from "../domain/outcome.ts";
 import { tool } from "../registry/define.ts";
 import { startTestServer, type TestServer } from "../store/postgres.fixture.ts";
-import type { SignalboxOptions } from "./options.ts";
+import type { SignalboxOptions } from "./box/options.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "signalbox-set-"));
 let server: TestServer;

@@ -9,8 +9,8 @@ import { verifies } from "../../test/verifies.ts";
 import { defaultLimits } from "../base/limits.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { tool } from "../registry/define.ts";
-import type { Signalbox } from "./box.ts";
-import { libraryCredential } from "./signalbox.ts";
+import type { Signalbox } from "./box/box.ts";
+import { libraryCredential } from "./box/signalbox.ts";
 
 const small = { tool: "order.refund", arguments: { orderId: "A-1", amount: 20 } };
 const credential = libraryCredential("acme");

@@ -11,7 +11,7 @@ import type { Tool } from "../domain/tool.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { globProblem, matchesTool } from "../policy/glob.ts";
 import type { RowKey } from "../store/store.ts";
-import type { BoxSession } from "./box.ts";
+import type { BoxSession } from "./box/box.ts";
 
 /** What a session hands to another agent. */
 export interface DelegationOptions {

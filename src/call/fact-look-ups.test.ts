@@ -9,7 +9,7 @@ import { checkPolicy } from "../policy/check.ts";
 import { parsePolicy } from "../policy/parse.ts";
 import { tool } from "../registry/define.ts";
 import type { Answer } from "../domain/outcome.ts";
-import type { BoxTurn } from "./box.ts";
+import type { BoxTurn } from "./box/box.ts";
 
 const cacheMs = 30_000;
 

@@ -5,8 +5,8 @@ import { afterEach, expect, test } from "vitest";
 import { z } from "zod";
 import { approvalIdOf } from "../../test/support/box.ts";
 import { tool } from "../registry/define.ts";
-import type { Signalbox } from "./box.ts";
-import { createSignalbox, libraryCredential } from "./signalbox.ts";
+import type { Signalbox } from "./box/box.ts";
+import { createSignalbox, libraryCredential } from "./box/signalbox.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "signalbox-flow-"));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));

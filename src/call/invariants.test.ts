@@ -6,7 +6,7 @@ import { verifies } from "../../test/verifies.ts";
 import { tool } from "../registry/define.ts";
 import { createMemoryStore } from "../store/memory.ts";
 import type { CommitResult, Store, Unit } from "../store/store.ts";
-import type { Trouble } from "./options.ts";
+import type { Trouble } from "./box/options.ts";
 
 const refund = { tool: "order.refund", arguments: { orderId: "A-1", amount: 20 } };
 

@@ -11,9 +11,9 @@ import type { Answer } from "../domain/outcome.ts";
 import type { Credential } from "../domain/principal.ts";
 import { tool } from "../registry/define.ts";
 import { ToolFailure } from "../resilience/tool-failure.ts";
-import type { Signalbox } from "./box.ts";
-import type { SignalboxOptions } from "./options.ts";
-import { libraryCredential } from "./signalbox.ts";
+import type { Signalbox } from "./box/box.ts";
+import type { SignalboxOptions } from "./box/options.ts";
+import { libraryCredential } from "./box/signalbox.ts";
 
 const policy = { roles: { support: ["order.*", "mail.*"] } };
 const phone: Credential = { ...lead, id: "ada-phone", approves: ["self"], person: { user: "ada", roles: [], attributes: {} } };

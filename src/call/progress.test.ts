@@ -8,8 +8,8 @@ import { tool } from "../registry/define.ts";
 import { createMemoryStore } from "../store/memory.ts";
 import { openSqliteReader } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
-import type { Signalbox } from "./box.ts";
-import { createSignalbox } from "./signalbox.ts";
+import type { Signalbox } from "./box/box.ts";
+import { createSignalbox } from "./box/signalbox.ts";
 
 /** A store whose durable units wait until they are let through. */
 function slowDisk(): { readonly store: Store; readonly write: () => void } {

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { verifies } from "../../test/verifies.ts";
 import { startTestServer, type TestServer } from "../store/postgres.fixture.ts";
 import { tool } from "../registry/define.ts";
-import type { Signalbox } from "./box.ts";
-import { createSignalbox, libraryCredential } from "./signalbox.ts";
+import type { Signalbox } from "./box/box.ts";
+import { createSignalbox, libraryCredential } from "./box/signalbox.ts";
 
 const childSource = `
   const { createSignalbox } = await import(${JSON.stringify(new URL("signalbox.ts", import.meta.url).href)});

@@ -9,7 +9,7 @@ import { systemRandom } from "../base/random.ts";
 import { openKeyFile } from "../ledger/key-file.ts";
 import { verifyLedger } from "../ledger/verify.ts";
 import { startTestServer, type TestServer } from "../store/postgres.fixture.ts";
-import { createSignalbox } from "./signalbox.ts";
+import { createSignalbox } from "./box/signalbox.ts";
 
 let server: TestServer;
 const folder = mkdtempSync(join(tmpdir(), "signalbox-shared-"));

@@ -7,7 +7,7 @@ import type { SessionKnowledge } from "../flow/knowledge.ts";
 import type { FlowReason } from "../flow/rules.ts";
 import { isConsequential, traceCall, type FlowTrace } from "../flow/trace.ts";
 import { stopWith } from "./endings.ts";
-import { driftRule } from "./session-record.ts";
+import { driftRule } from "./session/session-record.ts";
 import { findStep, type HeldStep } from "./plan-fit.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
 

@@ -2,7 +2,7 @@ import { systemClock } from "../base/clock.ts";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { optionsFromConfig } from "../call/from-config.ts";
+import { optionsFromConfig } from "../call/box/from-config.ts";
 import type { Config } from "../config/document.ts";
 import { loadConfig, type LoadedConfig } from "../config/load.ts";
 import { renderProblems } from "../config/problem.ts";

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { isMap, parseDocument, type Document } from "yaml";
-import { argumentMeanings, type ArgumentMeaning } from "../call/tool-roles.ts";
+import { argumentMeanings, type ArgumentMeaning } from "../call/review/tool-roles.ts";
 import type { Config } from "../config/document.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { ArgumentRole, Tool } from "../domain/tool.ts";

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createSignalbox } from "../call/signalbox.ts";
+import { createSignalbox } from "../call/box/signalbox.ts";
 import { run } from "./cli.fixture.ts";
 
 const yaml = `version: 1

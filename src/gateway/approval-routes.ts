@@ -1,4 +1,4 @@
-import type { ApprovalDecision } from "../call/box.ts";
+import type { ApprovalDecision } from "../call/box/box.ts";
 import type { ApprovalState } from "../domain/approval.ts";
 import type { JsonObject } from "../domain/json.ts";
 import { answerBody, approvalBody } from "./answer.ts";

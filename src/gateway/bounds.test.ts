@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 import { describe, expect, test } from "vitest";
 import type { Clock } from "../base/clock.ts";
 import { defaultLimits, type Limits } from "../base/limits.ts";
-import type { JourneyEvent, Signalbox } from "../call/box.ts";
+import type { JourneyEvent, Signalbox } from "../call/box/box.ts";
 import { createEventStreams } from "./event-streams.ts";
 import { keys, startGateway, type TestGateway } from "./gateway.fixture.ts";
 

@@ -1,6 +1,6 @@
 import { isoTime } from "../base/clock.ts";
 import { defaultLimits } from "../base/limits.ts";
-import type { TurnOptions } from "../call/box.ts";
+import type { TurnOptions } from "../call/box/box.ts";
 import type { DelegationOptions } from "../call/delegation.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Form } from "../domain/tool-call.ts";

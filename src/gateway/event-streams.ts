@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Limits } from "../base/limits.ts";
-import type { JourneyEvent, Signalbox } from "../call/box.ts";
+import type { JourneyEvent, Signalbox } from "../call/box/box.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
 import { eventHeaders } from "./replies.ts";
 import type { RequestNames } from "./trace.ts";

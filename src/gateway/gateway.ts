@@ -7,7 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import { createGather, type Gather } from "../base/gather.ts";
 import type { IdSource } from "../base/ids.ts";
 import type { Limits } from "../base/limits.ts";
-import type { Signalbox } from "../call/box.ts";
+import type { Signalbox } from "../call/box/box.ts";
 import type { ListenConfig } from "../config/document.ts";
 import type { Credential } from "../domain/principal.ts";
 import { internalError, ToolCallError, toolCallError } from "../errors/tool-call-error.ts";

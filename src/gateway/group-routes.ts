@@ -1,5 +1,5 @@
 import { defaultLimits } from "../base/limits.ts";
-import type { GroupDecision } from "../call/box.ts";
+import type { GroupDecision } from "../call/box/box.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { GroupAnswer } from "../domain/approval-group.ts";
 import { errorBody } from "../errors/wire.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifies } from "../../test/verifies.ts";
-import type { Signalbox, LetterResolution } from "../call/box.ts";
+import type { Signalbox, LetterResolution } from "../call/box/box.ts";
 import { systemClock } from "../base/clock.ts";
 import type { CallLetter } from "../domain/dead-letter.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";

@@ -1,5 +1,5 @@
 import { defaultLimits } from "../base/limits.ts";
-import type { SimulationItem } from "../call/simulate.ts";
+import type { SimulationItem } from "../call/review/simulate.ts";
 import { toolCallError, ToolCallError } from "../errors/tool-call-error.ts";
 import { toolBody } from "./answer.ts";
 import { ok, rolesOf, type GuardedRoute, type Reply, type Route } from "./route.ts";

@@ -1,5 +1,5 @@
 import { defaultLimits } from "../base/limits.ts";
-import type { PlanDecision } from "../call/box.ts";
+import type { PlanDecision } from "../call/box/box.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { PlanProposal, PlanState, PlanView } from "../domain/plan.ts";
 import type { Credential } from "../domain/principal.ts";

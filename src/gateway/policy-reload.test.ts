@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { manualClock, settled, type ManualClock } from "../../test/support/manual-clock.ts";
 import { verifies } from "../../test/verifies.ts";
-import type { BoxSession, Signalbox } from "../call/box.ts";
-import { createSignalbox, libraryCredential } from "../call/signalbox.ts";
+import type { BoxSession, Signalbox } from "../call/box/box.ts";
+import { createSignalbox, libraryCredential } from "../call/box/signalbox.ts";
 import { loadConfig, type LoadedConfig } from "../config/load.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { tool } from "../registry/define.ts";

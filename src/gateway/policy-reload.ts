@@ -1,7 +1,7 @@
 import { watch, type FSWatcher } from "node:fs";
 import { basename, dirname } from "node:path";
 import type { Clock, Timer } from "../base/clock.ts";
-import type { Signalbox } from "../call/box.ts";
+import type { Signalbox } from "../call/box/box.ts";
 import type { Config } from "../config/document.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { ConfigProblem } from "../config/problem.ts";

@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Limits } from "../base/limits.ts";
-import type { BoxSession, JourneyEvent, Signalbox } from "../call/box.ts";
+import type { BoxSession, JourneyEvent, Signalbox } from "../call/box/box.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Credential } from "../domain/principal.ts";
 import type { ToolCallError } from "../errors/tool-call-error.ts";

@@ -2,7 +2,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { createIdSource } from "../../src/base/ids.ts";
 import { resolveLimits } from "../../src/base/limits.ts";
 import { systemRandom } from "../../src/base/random.ts";
-import { createSignalbox } from "../../src/call/signalbox.ts";
+import { createSignalbox } from "../../src/call/box/signalbox.ts";
 import { functionConnector } from "../../src/connectors/function.ts";
 import { httpConnector } from "../../src/connectors/http.ts";
 import type { JsonObject } from "../../src/domain/json.ts";

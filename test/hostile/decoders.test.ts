@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Signalbox } from "../../src/call/box.ts";
+import type { Signalbox } from "../../src/call/box/box.ts";
 import { forms } from "../../src/codec/codec.ts";
 import type { Form } from "../../src/domain/tool-call.ts";
 import { ToolCallError } from "../../src/errors/tool-call-error.ts";

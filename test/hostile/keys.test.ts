@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { BoxSession, Signalbox } from "../../src/call/box.ts";
-import { libraryCredential } from "../../src/call/signalbox.ts";
+import type { BoxSession, Signalbox } from "../../src/call/box/box.ts";
+import { libraryCredential } from "../../src/call/box/signalbox.ts";
 import { approvalIdOf, codeOf, shopBox, shopPolicy } from "../support/box.ts";
 import { verifies } from "../verifies.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { createSignalbox } from "../../src/call/signalbox.ts";
+import { createSignalbox } from "../../src/call/box/signalbox.ts";
 import { forms } from "../../src/codec/codec.ts";
 import { functionConnector } from "../../src/connectors/function.ts";
 import type { RegisteredTool } from "../../src/domain/tool.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { BoxTurn } from "../../src/call/box.ts";
+import type { BoxTurn } from "../../src/call/box/box.ts";
 import type { Answer } from "../../src/domain/outcome.ts";
 import { tool } from "../../src/registry/define.ts";
 import { codeOf, shopBox, shopPolicy } from "../support/box.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createSignalbox } from "../../src/call/signalbox.ts";
+import { createSignalbox } from "../../src/call/box/signalbox.ts";
 import type { JsonObject } from "../../src/domain/json.ts";
 import type { RegisteredTool } from "../../src/domain/tool.ts";
 import { functionConnector } from "../../src/connectors/function.ts";

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import type { JourneyEvent } from "../../src/call/box.ts";
-import type { Trouble } from "../../src/call/options.ts";
+import type { JourneyEvent } from "../../src/call/box/box.ts";
+import type { Trouble } from "../../src/call/box/options.ts";
 import { tool } from "../../src/registry/define.ts";
 import { ToolFailure } from "../../src/resilience/tool-failure.ts";
 import { approvalIdOf, lead, shopBox } from "../support/box.ts";

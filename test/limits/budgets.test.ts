@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { sessionCounter } from "../../src/budget/holds.ts";
-import { createSignalbox } from "../../src/call/signalbox.ts";
+import { createSignalbox } from "../../src/call/box/signalbox.ts";
 import { tool } from "../../src/registry/define.ts";
 import { ToolFailure } from "../../src/resilience/tool-failure.ts";
 import { codeOf, shopBox } from "../support/box.ts";

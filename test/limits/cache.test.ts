@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import type { Signalbox } from "../../src/call/box.ts";
+import type { Signalbox } from "../../src/call/box/box.ts";
 import type { Answer } from "../../src/domain/outcome.ts";
 import { tool } from "../../src/registry/define.ts";
 import { ToolFailure } from "../../src/resilience/tool-failure.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { defaultLimits, limitTable, resolveLimits } from "../../src/base/limits.ts";
-import { createSignalbox } from "../../src/call/signalbox.ts";
+import { createSignalbox } from "../../src/call/box/signalbox.ts";
 import { verifies } from "../verifies.ts";
 
 /** The starting values of the design, section 12. Changing one is a decision, so it fails here first. */

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { defaultLimits } from "../../src/base/limits.ts";
 import type { Random } from "../../src/base/random.ts";
 import { systemRandom } from "../../src/base/random.ts";
-import type { Trouble } from "../../src/call/options.ts";
+import type { Trouble } from "../../src/call/box/options.ts";
 import { workerConnector } from "../../src/connectors/worker.ts";
 import { tool } from "../../src/registry/define.ts";
 import { createRetryBudget } from "../../src/resilience/retry-budget.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { defaultLimits } from "../../src/base/limits.ts";
-import type { SignalboxOptions } from "../../src/call/options.ts";
+import type { SignalboxOptions } from "../../src/call/box/options.ts";
 import { tool, type HandlerExecution } from "../../src/registry/define.ts";
 import { ToolFailure } from "../../src/resilience/tool-failure.ts";
 import { codeOf, lead, approvalIdOf, shopBox } from "../support/box.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { libraryCredential } from "../../src/call/signalbox.ts";
+import { libraryCredential } from "../../src/call/box/signalbox.ts";
 import { tool } from "../../src/registry/define.ts";
 import { approvalIdOf, codeOf, lead, shopBox, shopPolicy } from "../support/box.ts";
 import { verifies } from "../verifies.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { sessionCounter } from "../../src/budget/holds.ts";
-import { libraryCredential } from "../../src/call/signalbox.ts";
+import { libraryCredential } from "../../src/call/box/signalbox.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import { memoryKeyring, type Keyring } from "../../src/ledger/keyring.ts";
 import { tool } from "../../src/registry/define.ts";

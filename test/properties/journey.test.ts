@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import { z } from "zod";
 import { sessionCounter } from "../../src/budget/holds.ts";
-import { createSignalbox } from "../../src/call/signalbox.ts";
+import { createSignalbox } from "../../src/call/box/signalbox.ts";
 import type { Outcome } from "../../src/domain/outcome.ts";
 import { tool } from "../../src/registry/define.ts";
 import { ToolFailure } from "../../src/resilience/tool-failure.ts";

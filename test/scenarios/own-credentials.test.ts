@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { createSignalbox } from "../../src/call/signalbox.ts";
+import { createSignalbox } from "../../src/call/box/signalbox.ts";
 import { codeOf } from "../support/box.ts";
 import { verifies } from "../verifies.ts";
 

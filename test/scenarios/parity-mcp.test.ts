@@ -2,8 +2,8 @@
 import { expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { defaultLimits } from "../../src/base/limits.ts";
-import type { Signalbox } from "../../src/call/box.ts";
-import { createSignalbox } from "../../src/call/signalbox.ts";
+import type { Signalbox } from "../../src/call/box/box.ts";
+import { createSignalbox } from "../../src/call/box/signalbox.ts";
 import type { Json, JsonObject } from "../../src/domain/json.ts";
 import type { Credential } from "../../src/domain/principal.ts";
 import { errorBody } from "../../src/errors/wire.ts";

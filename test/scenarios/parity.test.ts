@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { run } from "../../src/cli/cli.fixture.ts";
-import type { BoxSession, Signalbox } from "../../src/call/box.ts";
-import { createSignalbox } from "../../src/call/signalbox.ts";
+import type { BoxSession, Signalbox } from "../../src/call/box/box.ts";
+import { createSignalbox } from "../../src/call/box/signalbox.ts";
 import type { Json, JsonObject } from "../../src/domain/json.ts";
 import type { Answer } from "../../src/domain/outcome.ts";
 import type { Credential } from "../../src/domain/principal.ts";

@@ -89,7 +89,7 @@ export const aarm: Standard = {
       asks: "a decision can be ALLOW, DENY, MODIFY, STEP_UP or DEFER",
       state: "partly",
       evidence: [
-        { file: "src/call/approval-desk.test.ts", titles: ["a question outlives a restart, and the answer runs the call once"] },
+        { file: "src/call/desk/approval-desk.test.ts", titles: ["a question outlives a restart, and the answer runs the call once"] },
         { file: "test/hostile/approvals.test.ts", titles: ["an approval is for its arguments: a cent more asks for itself"] },
         { file: "test/limits/people.test.ts", titles: ["nothing waives the approval of a privileged call: no rule, no role"] },
       ],

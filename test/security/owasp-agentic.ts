@@ -110,7 +110,7 @@ export const owaspAgentic: Standard = {
       state: "partly",
       evidence: [
         {
-          file: "src/call/tool-sources.test.ts",
+          file: "src/call/box/tool-sources.test.ts",
           titles: [
             "may be used once exactly what is offered was admitted, with a record",
             "waits whatever the policy, is not called meanwhile, and goes on when it is as it was or was admitted",

@@ -43,7 +43,7 @@ export const owaspMcp: Standard = {
             "never lets a changed definition pass, under any policy",
           ],
         },
-        { file: "src/call/tool-sources.test.ts", titles: ["decides tiers, not what the source says of itself"] },
+        { file: "src/call/box/tool-sources.test.ts", titles: ["decides tiers, not what the source says of itself"] },
         {
           file: "test/hostile/policies.test.ts",
           titles: [
@@ -59,7 +59,7 @@ export const owaspMcp: Standard = {
       state: "shown",
       evidence: [
         {
-          file: "src/call/tool-sources.test.ts",
+          file: "src/call/box/tool-sources.test.ts",
           titles: [
             "is noticed in members that nobody here reads",
             "is noticed after a restart",
@@ -176,7 +176,7 @@ export const owaspMcp: Standard = {
       state: "partly",
       evidence: [
         {
-          file: "src/call/tool-sources.test.ts",
+          file: "src/call/box/tool-sources.test.ts",
           titles: [
             "shows nothing at its first start, and answers calls of what waits with the reason",
             "may not call a source what tools of our own are called",

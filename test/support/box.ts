@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { BoxSession, BoxTurn, Signalbox } from "../../src/call/box.ts";
-import type { SignalboxOptions } from "../../src/call/options.ts";
-import { createSignalbox } from "../../src/call/signalbox.ts";
+import type { BoxSession, BoxTurn, Signalbox } from "../../src/call/box/box.ts";
+import type { SignalboxOptions } from "../../src/call/box/options.ts";
+import { createSignalbox } from "../../src/call/box/signalbox.ts";
 import type { Answer } from "../../src/domain/outcome.ts";
 import type { Credential } from "../../src/domain/principal.ts";
 import type { RegisteredTool } from "../../src/domain/tool.ts";

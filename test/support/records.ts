@@ -1,5 +1,5 @@
 import { verifyLedger } from "../../src/ledger/verify.ts";
-import type { Signalbox } from "../../src/call/box.ts";
+import type { Signalbox } from "../../src/call/box/box.ts";
 
 /** Everything that a box has written to its ledger for anybody to read, as one text. */
 export async function ledgerText(box: Signalbox): Promise<string> {

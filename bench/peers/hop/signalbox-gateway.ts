@@ -6,7 +6,7 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { createIdSource } from "../../../src/base/ids.ts";
 import { resolveLimits } from "../../../src/base/limits.ts";
 import { systemRandom } from "../../../src/base/random.ts";
-import { createSignalbox } from "../../../src/call/signalbox.ts";
+import { createSignalbox } from "../../../src/call/box/signalbox.ts";
 import type { McpReach } from "../../../src/connectors/mcp/options.ts";
 import { mcpSource } from "../../../src/connectors/mcp/source.ts";
 import { createApiKeys } from "../../../src/gateway/api-keys.ts";

@@ -2,7 +2,7 @@
  * Signalbox, in the loop that a program without a framework writes: ask the model, answer its calls, ask again. Fully governed: 20 rules, labels, ledger.
  * Given a path the store is a SQLite file and the tool irreversible, else it is memory and the tool a read.
  */
-import { createSignalbox } from "../../../src/call/signalbox.ts";
+import { createSignalbox } from "../../../src/call/box/signalbox.ts";
 import { argumentsText, caller, standardOptions, standardTool } from "../../standard-call.ts";
 import { expectShown, lastWords, question, runTool, serveTurns } from "./child.ts";
 import { toolName } from "./schema.ts";

@@ -8,7 +8,7 @@ import type { Clock } from "../../base/clock.ts";
 import { sha256Hex } from "../../base/hash.ts";
 import type { Limits } from "../../base/limits.ts";
 import { parseOwnJson } from "../../base/own-json.ts";
-import type { Signalbox } from "../../call/box.ts";
+import type { Signalbox } from "../../call/box/box.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
 import type { Answer } from "../../domain/outcome.ts";
 import type { Credential } from "../../domain/principal.ts";

@@ -1,7 +1,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { sha256Hex } from "../../base/hash.ts";
 import type { Limits } from "../../base/limits.ts";
-import type { BoxSession, Signalbox } from "../../call/box.ts";
+import type { BoxSession, Signalbox } from "../../call/box/box.ts";
 import type { Credential } from "../../domain/principal.ts";
 import { toolCallError } from "../../errors/tool-call-error.ts";
 import type { RowKey } from "../../store/store.ts";

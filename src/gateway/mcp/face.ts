@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import type { Limits } from "../../base/limits.ts";
-import type { BoxSession, Signalbox } from "../../call/box.ts";
+import type { BoxSession, Signalbox } from "../../call/box/box.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import type { Credential } from "../../domain/principal.ts";
 import { internalError, toolCallError } from "../../errors/tool-call-error.ts";

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Limits } from "../../base/limits.ts";
-import type { BoxSession } from "../../call/box.ts";
+import type { BoxSession } from "../../call/box/box.ts";
 import type { Tool } from "../../domain/tool.ts";
 
 /** Tells when the tools that a session may call are others than before: by a policy, a source, a review, a revoked role. */

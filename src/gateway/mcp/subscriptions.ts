@@ -1,5 +1,5 @@
 import type { Limits } from "../../base/limits.ts";
-import type { BoxSession } from "../../call/box.ts";
+import type { BoxSession } from "../../call/box/box.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
 import type { ListWatch } from "./list-watch.ts";
 import { isObject, metaMembers, type RpcId } from "./protocol.ts";

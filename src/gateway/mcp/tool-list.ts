@@ -1,5 +1,5 @@
 import type { Limits } from "../../base/limits.ts";
-import type { BoxSession } from "../../call/box.ts";
+import type { BoxSession } from "../../call/box/box.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import type { Tool } from "../../domain/tool.ts";
 import { ownTools } from "./own-tools.ts";

@@ -1,0 +1,93 @@
+import type { Timer } from "../../base/clock.ts";
+import type { ApprovalDesk } from "../desk/approval-desk.ts";
+import { askSpaces } from "../ask-rates.ts";
+import type { RecoveryReport } from "./box.ts";
+import type { DeferralDesk } from "../desk/deferral-desk.ts";
+import { delegationSpace } from "../delegation.ts";
+import { historySpaces } from "../history.ts";
+import { boundLetters } from "../desk/letter-upkeep.ts";
+import { readerSpace } from "../readers.ts";
+import type { Recovery } from "../recovery/recovery.ts";
+import type { Runtime } from "../runtime.ts";
+
+/** What a box does by itself, at its start and from time to time: recovery, expiry, forgetting. */
+export interface Upkeep {
+  /** The first sweep, waited for no longer than `recoveryStartMs`: an upstream that hangs must not keep a process from its other calls. */
+  start(): Promise<void>;
+  sweep(isStart: boolean): Promise<RecoveryReport>;
+  stop(): void;
+}
+
+const purgeRowsMax = 1_000;
+/** Spaces whose rows are simply over when they are due. Keys and approvals are resolved instead. */
+const transientSpaces = [
+  "meaning",
+  "handle",
+  "pulse",
+  "widening",
+  "probe",
+  "dead-letter",
+  readerSpace,
+  ...askSpaces,
+  delegationSpace,
+  ...historySpaces,
+] as const;
+
+/** Starts the upkeep of a box. A sweep that fails is reported, and the next one tries again. */
+export function startUpkeep(
+  runtime: Runtime,
+  { desk, deferrals }: { readonly desk: ApprovalDesk; readonly deferrals: DeferralDesk },
+  recovery: Recovery,
+): Upkeep {
+  let timer: Timer | undefined;
+  let isStopped = false;
+
+  async function sweep(isStart: boolean): Promise<RecoveryReport> {
+    const nowMs = runtime.clock.now();
+    const calls = await recovery.sweep({ nowMs, isStart });
+    const approvals = await desk.sweep(nowMs);
+    const putOff = await deferrals.sweep(nowMs);
+    await boundLetters(runtime);
+    // Beside the sweep: who hears of it late must not keep calls from being recovered.
+    void runtime.notices.sweep(nowMs).catch((cause: unknown) => runtime.reportFault("notices", cause));
+    for (const space of transientSpaces) await runtime.store.purge({ space, untilMs: nowMs, limit: purgeRowsMax });
+    const resumed = calls.resumed + approvals.resumed + putOff.resumed;
+    return { resumed, reconciled: calls.reconciled, unknown: calls.unknown, expired: approvals.expired + putOff.expired };
+  }
+
+  function later(): void {
+    timer = runtime.clock.after(runtime.limits.upkeepIntervalMs, () => {
+      if (isStopped) return;
+      sweep(false)
+        .catch((cause: unknown) => runtime.reportFault("recovery", cause))
+        .finally(later);
+    });
+  }
+  later();
+
+  function start(): Promise<void> {
+    const { clock, limits, reportFault } = runtime;
+    return new Promise((resolve, reject) => {
+      const wait = clock.after(limits.recoveryStartMs, resolve);
+      sweep(true)
+        .then(
+          () => resolve(),
+          (cause: unknown) => {
+            // Told also where nobody waits any more.
+            reportFault("recovery", cause);
+            reject(cause instanceof Error ? cause : new Error("recovery failed", { cause }));
+          },
+        )
+        .finally(() => wait.cancel());
+    });
+  }
+
+  return {
+    start,
+    sweep,
+    stop() {
+      isStopped = true;
+      timer?.cancel();
+    },
+  };
+}

@@ -1,0 +1,160 @@
+/**
+ * Where calls wait that rules have put off. Nothing is held in memory: upkeep finds those whose time has come, in whatever process, and takes each through the
+ * journey from its beginning. Whoever passes the gate first, or puts it off again, does so under the version of the row, so a call runs once.
+ */
+import { cleanForPeople } from "../../approvals/card.ts";
+import type { Deferral } from "../../domain/deferral.ts";
+import type { Answer, Outcome } from "../../domain/outcome.ts";
+import { toolCallError } from "../../errors/tool-call-error.ts";
+import { callDenied } from "../../ledger/entries.ts";
+import type { Row } from "../../store/store.ts";
+import type { ApprovalDesk } from "./approval-desk.ts";
+import type { Deferrals } from "../deferrals.ts";
+import { deferralKey, deferralOver } from "../deferral-rows.ts";
+import { pendingApproval, pendingDeferral } from "../endings.ts";
+import type { ParkedCall } from "../parked.ts";
+import { rebuildParked } from "../recovery/rebuild-parked.ts";
+import { releaseOperations } from "../release.ts";
+import type { Runtime } from "../runtime.ts";
+import type { Sessions } from "../session/sessions.ts";
+import type { CallState } from "../stage.ts";
+
+/** The calls that rules have put off: what people do with them is the facade's own promise. */
+export interface DeferralDesk extends Deferrals {
+  /** Judges again what is due, and closes what waited too long. */
+  sweep(nowMs: number): Promise<{ readonly resumed: number; readonly expired: number }>;
+  ofCall(tenant: string, callId: string): Promise<Deferral | undefined>;
+}
+
+const sweepMax = 500;
+const racesMax = 20;
+/** As much of a person's words as the ledger keeps. */
+const reasonShownMax = 1_000;
+const nameCharsMax = 120;
+
+/** The desk of one box. `run` takes a woken call through the journey. */
+export function createDeferralDesk(runtime: Runtime, sessions: Sessions, run: (state: CallState) => Promise<Answer>): DeferralDesk {
+  return new Desk(runtime, sessions, run);
+}
+
+class Desk implements DeferralDesk {
+  readonly #runtime: Runtime;
+  readonly #sessions: Sessions;
+  readonly #run: (state: CallState) => Promise<Answer>;
+  readonly #waking = new Set<string>();
+
+  constructor(runtime: Runtime, sessions: Sessions, run: (state: CallState) => Promise<Answer>) {
+    this.#runtime = runtime;
+    this.#sessions = sessions;
+    this.#run = run;
+  }
+
+  async sweep(nowMs: number): Promise<{ readonly resumed: number; readonly expired: number }> {
+    const counts = { resumed: 0, expired: 0 };
+    for (const row of await this.#runtime.store.due({ space: "deferral", untilMs: nowMs, limit: sweepMax })) {
+      const isOver = deferralIn(row).expiresAtMs <= nowMs;
+      // What is wrong with one call must not keep the others waiting.
+      const isDone = await (isOver ? this.#expire(row) : this.#wake(row)).catch((cause: unknown) => {
+        this.#runtime.reportFault("deferrals", cause);
+        return false;
+      });
+      if (isDone) counts[isOver ? "expired" : "resumed"] += 1;
+    }
+    return counts;
+  }
+
+  async ofCall(tenant: string, callId: string): Promise<Deferral | undefined> {
+    const [row] = await this.#runtime.store.read([deferralKey(tenant, callId)]);
+    return row === undefined ? undefined : deferralIn(row);
+  }
+
+  async list({ tenant, credentialId, after, limit }: Parameters<Deferrals["list"]>[0]): ReturnType<Deferrals["list"]> {
+    const { store, limits } = this.#runtime;
+    const deferrals: Deferral[] = [];
+    let from = after;
+    for (;;) {
+      const rows = await store.scan({ space: "deferral", tenant, limit: limits.pageRowsMax, ...(from !== undefined && { after: from }) });
+      for (const row of rows) {
+        const deferral = deferralIn(row);
+        if (credentialId !== undefined && deferral.credentialId !== credentialId) continue;
+        if (deferrals.length === limit) return { deferrals, next: deferrals.at(-1)?.callId };
+        deferrals.push(deferral);
+      }
+      if (rows.length < limits.pageRowsMax) return { deferrals, next: undefined };
+      from = rows.at(-1)?.key;
+    }
+  }
+
+  async cancel(callId: string, { tenant, credentialId, by, reason }: Parameters<Deferrals["cancel"]>[1]): Promise<void> {
+    for (let race = 0; race < racesMax; race += 1) {
+      const [row] = await this.#runtime.store.read([deferralKey(tenant, callId)]);
+      const isSeen = row !== undefined && (credentialId === undefined || deferralIn(row).credentialId === credentialId);
+      if (!isSeen) throw toolCallError("NOT_FOUND", `no call \`${callId.slice(0, 60)}\` is put off here`);
+      const said = reason === undefined ? "" : `, in their words: ${JSON.stringify(cleanForPeople(reason, reasonShownMax))}`;
+      if (await this.#close(row, "CANCELLED", `\`${cleanForPeople(by, nameCharsMax)}\` cancelled this call before it ran${said}`)) return;
+    }
+    throw toolCallError("NOT_FOUND", "this call runs already, or keeps changing; look at it again");
+  }
+
+  async #wake(row: Row): Promise<boolean> {
+    const runtime = this.#runtime;
+    const deferral = deferralIn(row);
+    const { tenant, callId, sessionId, sinceMs } = deferral;
+    // One sweep may still be at it when the next begins.
+    if (this.#waking.has(callId) || runtime.running.has(callId)) return false;
+    this.#waking.add(callId);
+    try {
+      const [parkedRow] = await runtime.store.read([{ space: "parked", tenant, key: callId }]);
+      const session = await this.#sessions.find(sessionId, tenant);
+      if (parkedRow === undefined || session === undefined) return false;
+      const parked = parkedRow.body as unknown as ParkedCall;
+      const woken = { deferral: { deferral, version: row.version }, waitingSinceMs: sinceMs };
+      const state = await rebuildParked({ runtime, session, parked }, callId, woken);
+      if (state === undefined) return false;
+      const { outcome } = await this.#run(state);
+      return outcome.kind !== "pending" || outcome.waiting.kind !== "time";
+    } finally {
+      this.#waking.delete(callId);
+    }
+  }
+
+  #expire(row: Row): Promise<boolean> {
+    const named = deferralIn(row)
+      .rules.map((rule) => `\`${rule}\``)
+      .join(", ");
+    const reason = `the rule ${named} kept this call waiting for too long; nothing was done, ask the user whether to call it again`;
+    return this.#close(row, "DEFERRAL_EXPIRED", reason);
+  }
+
+  /** Ends the wait; key and meaning are free, so that the same call may be made anew. False: somebody else was first. */
+  async #close(row: Row, code: "DEFERRAL_EXPIRED" | "CANCELLED", reason: string): Promise<boolean> {
+    const runtime = this.#runtime;
+    const deferral = deferralIn(row);
+    const { tenant, callId, sessionId, tool, version, user, credentialId, effectiveDigest, sinceMs } = deferral;
+    const session = await this.#sessions.find(sessionId, tenant);
+    const place = { tenant, callId, sessionId, atMs: runtime.clock.now() };
+    const roles = session?.principal.roles ?? [];
+    const facts = { place, user, roles, credentialId, tool, version, effectiveDigest, waitedSinceMs: sinceMs };
+    const result = await runtime.store.commit({
+      operations: [...deferralOver({ deferral, version: row.version }), ...(await releaseOperations(runtime, deferral, undefined))],
+      entries: [callDenied({ ...facts, stage: "approve", code, reason })],
+    });
+    return result.kind === "committed";
+  }
+}
+
+/** What a call waits for, as it is answered to whoever asks; undefined where it does not wait. */
+export async function waitingOutcome(
+  { desk, deferrals }: { readonly desk: ApprovalDesk; readonly deferrals: DeferralDesk },
+  tenant: string,
+  callId: string,
+): Promise<Outcome | undefined> {
+  const approval = await desk.ofCall(tenant, callId);
+  if (approval !== undefined) return pendingApproval(approval);
+  const deferral = await deferrals.ofCall(tenant, callId);
+  return deferral === undefined ? undefined : pendingDeferral(deferral);
+}
+
+function deferralIn({ body }: Row): Deferral {
+  return body as unknown as Deferral;
+}
