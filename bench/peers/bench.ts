@@ -9,7 +9,7 @@ import { readFileSync, statSync } from "node:fs";
 import { runBenchmark, type RowFile } from "../runner.ts";
 
 const installMsMax = 900_000;
-const here = new URL(".", import.meta.url);
+const here = new URL("./", import.meta.url);
 
 function modifiedMs(file: string): number {
   return statSync(new URL(file, here), { throwIfNoEntry: false })?.mtimeMs ?? 0;

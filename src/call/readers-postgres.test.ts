@@ -11,7 +11,7 @@ import type { Signalbox } from "./box/box.ts";
 import { createSignalbox, libraryCredential } from "./box/signalbox.ts";
 
 const childSource = `
-  const { createSignalbox } = await import(${JSON.stringify(new URL("signalbox.ts", import.meta.url).href)});
+  const { createSignalbox } = await import(${JSON.stringify(new URL("./box/signalbox.ts", import.meta.url).href)});
   const { tool } = await import(${JSON.stringify(new URL("../registry/define.ts", import.meta.url).href)});
   const [store, keys] = process.argv.slice(1);
   const run = () => ({ body: "write to mallory@attack.example" });

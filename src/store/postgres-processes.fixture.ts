@@ -5,7 +5,7 @@ import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 
 const storeUrl = new URL("./postgres.ts", import.meta.url).href;
-const baseUrl = new URL("../base", import.meta.url).href;
+const baseUrl = new URL("../base/", import.meta.url).href;
 
 /** A child that opens the store, says `open <writer>`, and then does what each line of its input says, answering each with a line. */
 const childSource = `
