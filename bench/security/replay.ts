@@ -66,6 +66,7 @@ export async function createReplay(parts: {
       rateCallsPerMinute: 1_000_000,
       rateBurstCalls: 1_000_000,
       approvalsPendingMax: 10_000,
+      approvalAsksPerMinuteMax: 100_000,
       sessionExecutionMsMax: 10_000_000,
     },
   });

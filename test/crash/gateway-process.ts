@@ -72,6 +72,7 @@ const changedLimits = {
   sessionCallsMax: 1_000_000,
   sessionExecutionMsMax: 1_000_000_000,
   approvalsPendingMax: 10_000,
+  approvalAsksPerMinuteMax: 100_000,
   checkpointEntriesMax: 200,
   upkeepIntervalMs: STORE_URL === "" ? 5_000 : 300,
   writerLeaseMs: 2_000,
