@@ -42,8 +42,9 @@ function findPointing(spans: readonly string[]): Pointing {
   const kinds = new Set<Actionable["kind"]>();
   let isAny = false;
   for (const sentence of spans.flatMap((span) => span.split(/[.!?\n]+\s+/u))) {
-    if (!packs.some((pack) => has(sentence, pack.points))) continue;
-    isAny = true;
+    const isPointing = packs.some((pack) => has(sentence, pack.points));
+    isAny ||= isPointing;
+    if (!isPointing && !packs.some((pack) => has(sentence, pack.places))) continue;
     for (const kind of Object.keys(nouns) as Actionable["kind"][]) if (nouns[kind].test(sentence)) kinds.add(kind);
   }
   return { kinds, isAny, isDelegated: packs.some((pack) => spans.some((span) => has(span, pack.delegates))) };

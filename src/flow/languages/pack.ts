@@ -30,8 +30,10 @@ export interface LanguagePack {
   /** Words before a verb that turn it into its opposite. */
   readonly negations: readonly string[];
   readonly asks: Readonly<Record<ActionKind, readonly string[]>>;
-  /** How they say that something is to be taken from what is read. */
+  /** How they say that details are to be taken from what is read. */
   readonly points: readonly string[];
+  /** How they say where something is. It takes the noun of what is there to tell "her e-mail is on her page" from "a hotel that is in Rome". */
+  readonly places: readonly string[];
   /** How they ask for whatever another text says. */
   readonly delegates: readonly string[];
 }
