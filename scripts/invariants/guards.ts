@@ -170,8 +170,8 @@ export const guardMutants: readonly Mutant[] = [
     patches: [
       {
         file: "src/approvals/approvals.ts",
-        find: 'if (approval.gate === "approval" && attempt.by === approval.principal.user) return',
-        replace: 'if (attempt.by === "") return',
+        find: 'if (approval.gate === "approval" && isSamePerson(attempt.by, approval.principal.user))',
+        replace: 'if (isSamePerson(attempt.by, ""))',
       },
     ],
     tests: ["src/call/desk/approval-decisions.test.ts"],
