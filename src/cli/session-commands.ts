@@ -134,7 +134,9 @@ function toolsText(invocation: Invocation, tools: readonly ToolOutlook[]): strin
 function toolText(terminal: Invocation["terminal"], { tool, version, tier, now, because, dependsOn }: ToolOutlook): string {
   const lines = [
     ...because.slice(0, reasonsShownMax).map(({ rule, reason }) => `      ${plain(wordsOf(rule, reason))}`),
-    ...dependsOn.slice(0, reasonsShownMax).map(({ rule, reason }) => paint(terminal, "dim", `      then: ${plain(wordsOf(rule, reason))}`)),
+    ...dependsOn
+      .slice(0, reasonsShownMax)
+      .map(({ rule, reason }) => paint(terminal, "dim", `      its arguments may change that: ${plain(wordsOf(rule, reason))}`)),
   ];
   const named = `${plain(`${tool}@${version}`)} ${paint(terminal, "dim", `(${tier})`)}`;
   return `  ${paint(terminal, colours[now], now.padEnd(8))}  ${named}\n${lines.map((line) => `${line}\n`).join("")}`;
