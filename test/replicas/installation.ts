@@ -82,7 +82,6 @@ const ownLimits = {
   sessionDenialsMax: 10_000,
   sessionExecutionMsMax: 1_000_000_000,
   approvalsPendingMax: 10_000,
-  approvalAsksPerMinuteMax: 100_000,
 };
 
 /** For loads on a machine with much else to do: what is late there is neither turned away nor given up, and the balancer has time to ask. */
