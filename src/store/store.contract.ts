@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Json } from "../domain/json.ts";
 import { agreesWithModel, draftOf, keyOf, unitArbitrary, unitOf, type OpenEmpty } from "./contract-model.fixture.ts";
-import { batchHead, leafHash, merkleRoot, zeroHead } from "./seal.ts";
+import { batchHead, leafHash, linkTo, merkleRoot, zeroHead } from "./seal.ts";
 import type { Batch, CommitResult, Entry, Operation, RowKey, Store, Unit } from "./store.ts";
 
 /** Checks every batch of a store against its entries and the chain; throws at the first that does not agree. */
@@ -63,6 +63,7 @@ export function storeContract(name: string, openEmpty: OpenEmpty): void {
     it("numbers entries without gaps, skipping refused units", withStore(numbersEntries));
     it("finds entries by each of their fields, oldest or newest first", withStore(findsEntries));
     it("seals every entry in a chained batch that verifies", withStore(sealsEntries));
+    it("links every entry at rest to the one before it, also over batches and past a refused unit", withStore(linksEntries));
     it("drops whole batches only, and the rest still verifies", withStore(dropsBatches));
   });
   it(`${name}: refuses every use after it was closed, and closes twice`, async () => {
@@ -282,6 +283,17 @@ async function numbersEntries(store: Store): Promise<void> {
   });
   expect(next).toEqual({ kind: "committed", entries: [{ ...place, seq: 3 }] });
   expect(head?.seq).toBe(3);
+}
+
+async function linksEntries(store: Store): Promise<void> {
+  await store.commit(unitOf([], [draftOf("a-done"), draftOf("b-done")]));
+  await store.commit(unitOf([{ op: "expect", key: keyOf("a"), version: "present" }], [draftOf("c-done")]));
+  await Promise.all([store.commit(unitOf([], [draftOf("d-done")])), store.commit(unitOf([], [draftOf("e-done"), draftOf("f-done")]))]);
+  const texts = (await store.entries({ limit: 10 })).map(({ text }) => text);
+  const links = texts.map((text) => (JSON.parse(text) as { readonly after?: string }).after);
+  // Nothing of a memory store lies at rest, so there is nobody whose edit a link could tell.
+  const isLinked = store.survivesRestart;
+  expect(links).toEqual(texts.map((_, index) => (isLinked && index > 0 ? linkTo(leafHash(texts[index - 1] as string)) : undefined)));
 }
 
 async function findsEntries(store: Store): Promise<void> {
