@@ -123,11 +123,11 @@ export async function assemble(options: SignalboxOptions): Promise<Assembly> {
   async function close(): Promise<void> {
     if (state.isClosing) return;
     state.isClosing = true;
-    upkeep.stop();
+    const upkeepEnded = upkeep.stop();
     elsewhere.stop();
     pulse.stop();
     await healthChecks.stop();
-    await carrier.drain(limits.drainMs);
+    await carrier.drain(limits.drainMs, upkeepEnded);
     await toolSources.close();
     await runtime.decisionPoints.close();
     await runtime.notices.close();

@@ -14,8 +14,8 @@ export interface Carrier {
   track(state: CallState, from?: StageName): Answer | Promise<Answer>;
   inside(parent: CallState, request: { readonly tool: string; readonly arguments: Json; readonly purpose: Purpose }): Promise<Answer>;
   within(running: Promise<Answer>, asker: CallState): Promise<Outcome>;
-  /** Waits until accepted calls have ended, at most `drainMs`. */
-  drain(drainMs: number): Promise<void>;
+  /** Waits until accepted calls and `other` have ended, at most `drainMs`. */
+  drain(drainMs: number, other: Promise<void>): Promise<void>;
 }
 
 /** The carrier of one box. `journey` is the pipeline. */
@@ -60,9 +60,8 @@ export function createCarrier(
       const answer = await inTime(asker, running);
       return answer.outcome;
     },
-    async drain(drainMs) {
-      const running = [...runtime.running.values()];
-      if (running.length === 0) return;
+    async drain(drainMs, other) {
+      const running = [...runtime.running.values(), other];
       await new Promise<void>((resolve) => {
         const timer = runtime.clock.after(drainMs, resolve);
         void Promise.allSettled(running).then(() => {

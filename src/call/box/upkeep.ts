@@ -15,7 +15,8 @@ export interface Upkeep {
   /** The first sweep, waited for no longer than `recoveryStartMs`: an upstream that hangs must not keep a process from its other calls. */
   start(): Promise<void>;
   sweep(isStart: boolean): Promise<RecoveryReport>;
-  stop(): void;
+  /** Begins nothing more, and resolves once what is under way has ended: what was not begun is left to the next process. */
+  stop(): Promise<void>;
 }
 
 const purgeRowsMax = 1_000;
@@ -40,24 +41,35 @@ export function startUpkeep(
   recovery: Recovery,
 ): Upkeep {
   let timer: Timer | undefined;
-  let isStopped = false;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const underWay = new Set<Promise<unknown>>();
 
-  async function sweep(isStart: boolean): Promise<RecoveryReport> {
+  function sweep(isStart: boolean): Promise<RecoveryReport> {
+    const sweeping = sweepAll(isStart).finally(() => underWay.delete(sweeping));
+    underWay.add(sweeping);
+    return sweeping;
+  }
+
+  async function sweepAll(isStart: boolean): Promise<RecoveryReport> {
     const nowMs = runtime.clock.now();
-    const calls = await recovery.sweep({ nowMs, isStart });
-    const approvals = await desk.sweep(nowMs);
-    const putOff = await deferrals.sweep(nowMs);
-    await boundLetters(runtime);
+    const calls = await recovery.sweep({ nowMs, isStart, signal });
+    const approvals = await desk.sweep(nowMs, signal);
+    const putOff = await deferrals.sweep(nowMs, signal);
+    if (!signal.aborted) await boundLetters(runtime);
     // Beside the sweep: who hears of it late must not keep calls from being recovered.
-    void runtime.notices.sweep(nowMs).catch((cause: unknown) => runtime.reportFault("notices", cause));
-    for (const space of transientSpaces) await runtime.store.purge({ space, untilMs: nowMs, limit: purgeRowsMax });
+    if (!signal.aborted) void runtime.notices.sweep(nowMs).catch((cause: unknown) => runtime.reportFault("notices", cause));
+    for (const space of transientSpaces) {
+      if (signal.aborted) break;
+      await runtime.store.purge({ space, untilMs: nowMs, limit: purgeRowsMax });
+    }
     const resumed = calls.resumed + approvals.resumed + putOff.resumed;
     return { resumed, reconciled: calls.reconciled, unknown: calls.unknown, expired: approvals.expired + putOff.expired };
   }
 
   function later(): void {
     timer = runtime.clock.after(runtime.limits.upkeepIntervalMs, () => {
-      if (isStopped) return;
+      if (signal.aborted) return;
       sweep(false)
         .catch((cause: unknown) => runtime.reportFault("recovery", cause))
         .finally(later);
@@ -85,9 +97,10 @@ export function startUpkeep(
   return {
     start,
     sweep,
-    stop() {
-      isStopped = true;
+    async stop() {
+      stopping.abort();
       timer?.cancel();
+      await Promise.allSettled(underWay);
     },
   };
 }

@@ -25,8 +25,8 @@ type Answering = Omit<Signalbox["approvals"], "groups" | "decideGroup">;
 
 /** Where people answer, and where answered calls wake. */
 export interface ApprovalDesk extends Answering {
-  /** Wakes what was approved and not yet run, and closes what nobody answered in time. */
-  sweep(nowMs: number): Promise<{ readonly resumed: number; readonly expired: number }>;
+  /** Wakes what was approved and not yet run, and closes what nobody answered in time. Begins nothing more once `signal` is aborted. */
+  sweep(nowMs: number, signal: AbortSignal): Promise<{ readonly resumed: number; readonly expired: number }>;
   ofCall(tenant: string, callId: string): Promise<Approval | undefined>;
 }
 
@@ -120,10 +120,11 @@ class Desk implements ApprovalDesk {
     throw toolCallError("APPROVAL_INVALID", "this approval keeps changing; look at it again");
   }
 
-  async sweep(nowMs: number): Promise<{ readonly resumed: number; readonly expired: number }> {
+  async sweep(nowMs: number, signal: AbortSignal): Promise<{ readonly resumed: number; readonly expired: number }> {
     let resumed = 0;
     let expired = 0;
     for (const row of await this.#runtime.store.due({ space: "approval", untilMs: nowMs, limit: sweepMax })) {
+      if (signal.aborted) break;
       const approval = approvalOf(row);
       if (approval.expiresAtMs <= nowMs) expired += (await this.#expire(row)) ? 1 : 0;
       else if (approval.state === "approved") resumed += (await this.#wake(approval, row.version)) === undefined ? 0 : 1;

@@ -21,8 +21,8 @@ import type { CallState } from "../stage.ts";
 
 /** The calls that rules have put off: what people do with them is the facade's own promise. */
 export interface DeferralDesk extends Deferrals {
-  /** Judges again what is due, and closes what waited too long. */
-  sweep(nowMs: number): Promise<{ readonly resumed: number; readonly expired: number }>;
+  /** Judges again what is due, and closes what waited too long. Begins nothing more once `signal` is aborted. */
+  sweep(nowMs: number, signal: AbortSignal): Promise<{ readonly resumed: number; readonly expired: number }>;
   ofCall(tenant: string, callId: string): Promise<Deferral | undefined>;
 }
 
@@ -49,9 +49,10 @@ class Desk implements DeferralDesk {
     this.#run = run;
   }
 
-  async sweep(nowMs: number): Promise<{ readonly resumed: number; readonly expired: number }> {
+  async sweep(nowMs: number, signal: AbortSignal): Promise<{ readonly resumed: number; readonly expired: number }> {
     const counts = { resumed: 0, expired: 0 };
     for (const row of await this.#runtime.store.due({ space: "deferral", untilMs: nowMs, limit: sweepMax })) {
+      if (signal.aborted) break;
       const isOver = deferralIn(row).expiresAtMs <= nowMs;
       // What is wrong with one call must not keep the others waiting.
       const isDone = await (isOver ? this.#expire(row) : this.#wake(row)).catch((cause: unknown) => {

@@ -106,7 +106,7 @@ class WaitingRoom implements Elsewhere {
       rows = await store.read([...asked.values()]);
     } catch (cause) {
       // Those who wait go on waiting, as long as each of them may.
-      reportFault("join", cause);
+      if (!this.#isStopped) reportFault("join", cause);
     }
     const found = new Map([...asked.keys()].map((id, index) => [id, rows.length === 0 ? undefined : { row: rows[index] }]));
     const nowMs = clock.monotonic();

@@ -12,12 +12,21 @@ import type { CallState, StageName } from "../stage.ts";
 
 /** What became of the calls that nobody is carrying out any more. */
 export interface Recovery {
-  /** Settles open intents whose process is gone and looks into unknown outcomes. At start every running claim of a store that nobody shares is an orphan. */
-  sweep(options: { readonly nowMs: number; readonly isStart: boolean }): Promise<Readonly<Record<Resolution, number>>>;
+  /** Settles open intents whose process is gone and looks into unknown outcomes. */
+  sweep(options: SweepOptions): Promise<Readonly<Record<Resolution, number>>>;
   /** Looks into one claim by its key row. */
   reconcile(tenant: string, keyRow: string): Promise<Outcome>;
   /** Works on the claim of a call while recovery keeps off it; undefined where somebody works on it already. */
   apart(callId: string, work: () => Promise<void>): Promise<void> | undefined;
+}
+
+/** How claims are looked through. */
+export interface SweepOptions {
+  readonly nowMs: number;
+  /** At start every running claim of a store that nobody shares is an orphan. */
+  readonly isStart: boolean;
+  /** Once aborted, no further claim is taken up. */
+  readonly signal: AbortSignal;
 }
 
 /** What looking into one claim came to. */
@@ -59,7 +68,7 @@ class CallRecovery implements Recovery {
     this.#run = run;
   }
 
-  async sweep({ nowMs, isStart }: Parameters<Recovery["sweep"]>[0]): ReturnType<Recovery["sweep"]> {
+  async sweep({ nowMs, isStart, signal }: SweepOptions): ReturnType<Recovery["sweep"]> {
     const { store, limits, reportFault } = this.#runtime;
     const counts = { reconciled: 0, unknown: 0, resumed: 0, nothing: 0 };
     // On a shared store a running claim may be another live process's; there it is an orphan only when its deadline has passed.
@@ -68,6 +77,7 @@ class CallRecovery implements Recovery {
     // Several at a time, so that one upstream that hangs does not keep the other calls waiting; they share one list.
     const worker = async (): Promise<void> => {
       for (const row of rows) {
+        if (signal.aborted) return;
         // What is wrong with one claim must not keep the others open.
         const resolution = await this.#sweepRow(row, { nowMs, isStart }).catch((cause: unknown) => reportFault("recovery", cause));
         counts[resolution ?? "nothing"] += 1;
@@ -98,7 +108,7 @@ class CallRecovery implements Recovery {
     return working;
   }
 
-  async #sweepRow(row: Row, { nowMs, isStart }: Parameters<Recovery["sweep"]>[0]): Promise<Resolution> {
+  async #sweepRow(row: Row, { nowMs, isStart }: Pick<SweepOptions, "nowMs" | "isStart">): Promise<Resolution> {
     const { state } = claimOf(row);
     const isDue = row.dueMs !== undefined && row.dueMs <= nowMs;
     if (state === "running" || (state === "unknown" && (isDue || isStart))) return (await this.#resolve(row)).resolution;
