@@ -3,14 +3,15 @@ import { sha256Hex } from "../base/hash.ts";
 import type { Decision } from "../domain/decision.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
-import { factAbsent, type DecisionInput } from "../policy/engine.ts";
-import type { HistoryFinding } from "../policy/history.ts";
+import { factAbsent } from "../policy/engine.ts";
 import { claimedRules, lookBack } from "./history.ts";
 import { stop, stopWith } from "./endings.ts";
 import { lookUpFacts, type FactsFrom } from "./fact-look-ups.ts";
 import { applyNarrowing, narrowedArguments, narrowsCall } from "./narrow.ts";
 import { noFacts } from "./state.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
+import type { DecisionInput } from "../policy/decision-input.ts";
+import type { HistoryFinding } from "../policy/call-history.ts";
 
 /**
  * May the user behind the session do this, with these arguments, now? Facts that the policy names are looked up first, each a call of its own with

@@ -1,8 +1,8 @@
 import type { Json } from "../domain/json.ts";
-import type { HistoryClaim, HistoryFinding } from "../policy/history.ts";
 import type { Operation, Row, RowKey } from "../store/store.ts";
 import type { Runtime } from "./runtime.ts";
 import type { CallState } from "./stage.ts";
+import type { HistoryClaim, HistoryFinding } from "../policy/call-history.ts";
 
 /** What a call claims of the history, as it stood when the call was decided. */
 export interface HeldHistory {

@@ -1,11 +1,11 @@
 import { canonicalJson } from "../base/canonical-json.ts";
 import type { Decision, NarrowedArgument } from "../domain/decision.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
-import type { DecisionInput } from "../policy/engine.ts";
 import { ArgumentTexts } from "./argument-texts.ts";
 import { stop } from "./endings.ts";
 import { meaningRowKey } from "./gate.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
+import type { DecisionInput } from "../policy/decision-input.ts";
 
 /** What a rule made of a call's arguments, and what they were before. */
 export interface NarrowedCall {

@@ -2,7 +2,7 @@ import { approvalKey } from "../approvals/approvals.ts";
 import type { Json } from "../domain/json.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { callDenied, callIntended, callSettled, type CallFacts } from "../ledger/entries.ts";
-import type { PrivateTexts, SealedValues } from "../ledger/vault.ts";
+import type { PrivateTexts } from "../ledger/vault.ts";
 import type { EntryDraft, Operation, RowKey } from "../store/store.ts";
 import { deferralOver } from "./deferral-rows.ts";
 import { outcomeOf, pendingExecution } from "./endings.ts";
@@ -12,6 +12,7 @@ import { conversationOf } from "./keys.ts";
 import type { LiveSession } from "./runtime.ts";
 import type { CallState, StageName } from "./stage.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
+import type { SealedValues } from "../ledger/sealed-values.ts";
 
 /** What the ledger is told of one call: the facts that intent, denial and parking have in common. */
 export function callFacts(state: CallState, values: SealedValues | undefined): CallFacts {

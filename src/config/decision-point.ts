@@ -3,18 +3,7 @@ import { globProblem } from "../policy/glob.ts";
 import type { Report } from "./problem.ts";
 import { about, list, object, optional, required, text, whole, word, type Read } from "./shape.ts";
 import { secretReference } from "./values.ts";
-
-/** Cedar's policies, by the files that hold them. */
-export interface CedarPointConfig {
-  readonly name: string;
-  readonly protocol: "cedar";
-  readonly policies: string;
-  readonly schema?: string;
-  readonly on?: readonly string[];
-}
-
-/** A decision point of a configuration. */
-export type PointConfig = HttpPointOptions | CedarPointConfig;
+import type { CedarPointConfig, PointConfig } from "./document.ts";
 
 /** One entry of `decisionPoints:`. */
 export const decisionPointShape = object({

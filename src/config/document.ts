@@ -1,6 +1,6 @@
-import type { PointConfig } from "./decision-point.ts";
 import type { Limits } from "../base/limits.ts";
 import type { HttpOptions } from "../connectors/http-options.ts";
+import type { HttpPointOptions } from "../connectors/http-point.ts";
 import type { WebhookOptions } from "../connectors/webhook.ts";
 import type { McpOptions } from "../connectors/mcp/options.ts";
 import type { FlowMode } from "../domain/flow.ts";
@@ -124,3 +124,15 @@ export interface Config {
   readonly readOnly: boolean;
   readonly anchors: readonly AnchorConfig[];
 }
+
+/** Cedar's policies, by the files that hold them. */
+export interface CedarPointConfig {
+  readonly name: string;
+  readonly protocol: "cedar";
+  readonly policies: string;
+  readonly schema?: string;
+  readonly on?: readonly string[];
+}
+
+/** A decision point of a configuration. */
+export type PointConfig = HttpPointOptions | CedarPointConfig;

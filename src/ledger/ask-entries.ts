@@ -1,5 +1,6 @@
 import type { EntryDraft } from "../store/store.ts";
-import { entry, type EntryPlace } from "./entries.ts";
+import { entry } from "./entries.ts";
+import type { EntryPlace } from "./entry-place.ts";
 
 /**
  * Calls of a user would have asked people more often than they may: `pending`, since too many wait; `rate`, since too many asked within a minute. Written once an

@@ -1,7 +1,7 @@
 import type { Json } from "../domain/json.ts";
 import type { EntryDraft } from "../store/store.ts";
-import type { CallPlace } from "./entries.ts";
-import type { SealedValues } from "./vault.ts";
+import type { SealedValues } from "./sealed-values.ts";
+import type { CallPlace } from "./entry-place.ts";
 
 /** What every entry of a call is made of, whatever else it says. */
 export interface DraftFacts {

@@ -6,7 +6,8 @@ import type { Effect, ErrorCode } from "../errors/codes.ts";
 import type { EntryDraft } from "../store/store.ts";
 import { CallDraft } from "./call-draft.ts";
 import { decisionBody, type DecisionBody } from "./decision-body.ts";
-import type { SealedValues } from "./vault.ts";
+import type { SealedValues } from "./sealed-values.ts";
+import type { EntryPlace, CallPlace } from "./entry-place.ts";
 
 /**
  * What the ledger says, one builder per kind of entry. Builders run on the hot path: they only put facts in place, with members in canonical
@@ -16,21 +17,6 @@ import type { SealedValues } from "./vault.ts";
 
 /** Why a call was made: by the model, or by Signalbox itself on behalf of another call. */
 export type CallPurpose = "call" | "fact" | "lookup" | "probe" | "reconcile" | "fallback" | "compensate";
-
-/** When and under what an entry stands. */
-export interface EntryPlace {
-  readonly tenant: string;
-  /** Wall time in milliseconds. */
-  readonly atMs: number;
-  readonly sessionId?: string | undefined;
-  readonly runId?: string | undefined;
-}
-
-/** The same for what belongs to one call. */
-export interface CallPlace extends EntryPlace {
-  readonly callId: string;
-  readonly sessionId: string;
-}
 
 /** Proof of private values inside a body. */
 export interface ValuesBody {

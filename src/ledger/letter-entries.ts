@@ -1,6 +1,7 @@
 import type { EntryDraft } from "../store/store.ts";
-import { entry, type EntryPlace } from "./entries.ts";
-import type { SealedValues } from "./vault.ts";
+import { entry } from "./entries.ts";
+import type { SealedValues } from "./sealed-values.ts";
+import type { EntryPlace } from "./entry-place.ts";
 
 /** `callId` is the letter's own id where it is not of a call. */
 type LetterPlace = EntryPlace & { readonly callId: string };

@@ -1,5 +1,6 @@
 import type { EntryDraft } from "../store/store.ts";
-import { entry, type EntryPlace } from "./entries.ts";
+import { entry } from "./entries.ts";
+import type { EntryPlace } from "./entry-place.ts";
 
 /** What is said of a definition from a source. */
 export interface PinFacts {

@@ -1,6 +1,7 @@
 import type { EntryDraft } from "../store/store.ts";
-import { entry, type EntryPlace } from "./entries.ts";
-import type { SealedValues } from "./vault.ts";
+import { entry } from "./entries.ts";
+import type { SealedValues } from "./sealed-values.ts";
+import type { EntryPlace } from "./entry-place.ts";
 
 /** Entries of a plan stand under its own id, as those of a call under the call's. */
 type PlanPlace = EntryPlace & { readonly callId: string; readonly sessionId: string };

@@ -1,5 +1,6 @@
 import type { EntryDraft } from "../store/store.ts";
-import { entry, type EntryPlace } from "./entries.ts";
+import { entry } from "./entries.ts";
+import type { EntryPlace } from "./entry-place.ts";
 
 /** A conversation was opened: for whom, through which credential, and whether that is believed about the user's words. */
 export function sessionOpened(facts: {

@@ -1,5 +1,6 @@
 import type { EntryDraft } from "../store/store.ts";
-import { entry, type EntryPlace } from "./entries.ts";
+import { entry } from "./entries.ts";
+import type { EntryPlace } from "./entry-place.ts";
 
 /** The read-only switch was turned for everything (tenant `""`), a tenant or a session. */
 export function readOnlyTurned(facts: {

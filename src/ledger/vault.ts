@@ -9,6 +9,7 @@ import type { Store } from "../store/store.ts";
 import { alteredValues, createDataKeys, envelopeParts, sealedVersion, type DataKeys } from "./data-keys.ts";
 import type { Keyring } from "./keyring.ts";
 import { keyDestroyed } from "./own-entries.ts";
+import type { SealedValues } from "./sealed-values.ts";
 
 /**
  * Private values of ledger entries. The chain covers a salted commitment of each value; the values lie beside the entry, encrypted under a data
@@ -53,19 +54,6 @@ export type PrivateTexts = Readonly<Record<string, string | DeferredText | undef
 export interface DeferredText {
   readonly text: string;
 }
-
-/** What sealing gives: bytes for `EntryDraft.sealed`, and what the entry's body proves about them. */
-export interface SealedValues {
-  readonly sealed: Uint8Array;
-  /** SHA-256 of salt and canonical text, by name. */
-  readonly commitments: Readonly<Record<string, string>>;
-  /** Data key, 16 hexadecimal characters. */
-  readonly keyId: string;
-  readonly algorithm: SealAlgorithm;
-}
-
-/** How values lie beside their entry. */
-export type SealAlgorithm = "aes-256-gcm" | "plain";
 
 /** The part of an entry that opening needs. */
 export interface SealedEntry {

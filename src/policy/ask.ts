@@ -1,10 +1,16 @@
-import type { Decision, Gate, NarrowedArgument, Reason } from "../domain/decision.ts";
+import type { DecidedDelay, Decision, Gate, NarrowedArgument, Reason } from "../domain/decision.ts";
 import type { Tier, Tool } from "../domain/tool.ts";
 import { approverGroupDefault, confirmationGroup, type Rule } from "./document.ts";
-import type { Heard } from "./decide.ts";
 
 /** What a rule that asks says of who answers. */
 export type MatchedAsk = Pick<Rule, "approvers" | "quorum" | "confirm">;
+
+/** What the rules said beyond denials. */
+export interface Heard {
+  readonly asks: readonly MatchedAsk[];
+  readonly isTierWaived: boolean;
+  readonly delays: readonly DecidedDelay[];
+}
 
 /**
  * Who has to answer, from the tier and the rules that ask; adds the tier's reason. Undefined where nobody has to.

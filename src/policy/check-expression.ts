@@ -1,7 +1,8 @@
 import type { Json, JsonObject } from "../domain/json.ts";
 import { placeIn, type StaticType } from "./check-schema.ts";
-import { childrenOf, type Expr } from "./expression.ts";
+import { childrenOf } from "./expression.ts";
 import { nearestHint } from "./problem.ts";
+import type { Expr } from "./library.ts";
 
 type Path = readonly (string | number)[];
 

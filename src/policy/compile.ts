@@ -5,8 +5,7 @@
  * it refuses, and the caller falls back to the library for the whole expression.
  */
 import type { Limits } from "../base/limits.ts";
-import type { Expr } from "./expression.ts";
-import { matcherOf } from "./library.ts";
+import { matcherOf, type Expr } from "./library.ts";
 import { Failure, failure, type Evaluate, type Scope, type Value } from "./scope.ts";
 import { compare, contains, isIn, isMap, isTextEnd, isTextStart, sameValue, sizeOf, type Operator } from "./values.ts";
 

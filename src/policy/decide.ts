@@ -4,17 +4,17 @@ import { sha256Hex } from "../base/hash.ts";
 import type { DecidedDelay, Decision, Reason } from "../domain/decision.ts";
 import type { Json } from "../domain/json.ts";
 import type { Tool } from "../domain/tool.ts";
-import { askFor, askForChange, type MatchedAsk } from "./ask.ts";
+import { askFor, askForChange, type MatchedAsk, type Heard } from "./ask.ts";
 import { delayOf, together } from "./delay.ts";
 import type { PolicyDocument } from "./document.ts";
 import { forbiddenPlace } from "./domains.ts";
-import type { DecisionInput } from "./engine.ts";
-import type { HistoryFinding } from "./history.ts";
 import { narrowCall, type Narrowing } from "./narrowing.ts";
 import type { Grant, Grants } from "./grants.ts";
-import type { ToolPlan } from "./rule-index.ts";
 import { Failure, type Scope } from "./scope.ts";
 import { scopeOf } from "./scope-of.ts";
+import type { DecisionInput } from "./decision-input.ts";
+import type { HistoryFinding } from "./call-history.ts";
+import type { ToolPlan } from "./tool-plan.ts";
 
 /** What a decision is made with. */
 export interface Deciding {
@@ -143,13 +143,6 @@ export function standingDenials({ plan }: Pick<Deciding, "plan">, grant: Grant, 
     reasons.push({ rule: "permission", effect: "deny", reason: `no role of the user holds the permission \`${tool.permission ?? ""}\`` });
   if (plan.blockedBy !== undefined)
     reasons.push({ rule: "limits:blocked", effect: "deny", reason: `\`${plan.blockedBy}\` is a blocked action` });
-}
-
-/** What the rules said beyond denials. */
-export interface Heard {
-  readonly asks: readonly MatchedAsk[];
-  readonly isTierWaived: boolean;
-  readonly delays: readonly DecidedDelay[];
 }
 
 const silence: readonly MatchedAsk[] = [];

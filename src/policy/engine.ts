@@ -10,25 +10,16 @@ import { factRequests, type NeededFacts } from "./facts.ts";
 import { createGrants } from "./grants.ts";
 import { narrowCall } from "./narrowing.ts";
 import { outlookOf, type PolicyOutlook } from "./outlook.ts";
-import { createRuleIndex, type ToolPlan } from "./rule-index.ts";
-import { claimsOf, type CallHistory, type HistoryFinding } from "./history.ts";
+import { createRuleIndex } from "./rule-index.ts";
+import { claimsOf } from "./history.ts";
 import { scopeOf } from "./scope-of.ts";
 import { policyVersion } from "./version.ts";
+import type { DecisionInput } from "./decision-input.ts";
+import type { CallHistory, HistoryFinding } from "./call-history.ts";
+import type { ToolPlan } from "./tool-plan.ts";
 
 /** Id of the built-in reason that a record which the policy asks about does not exist. */
 export const factAbsent = "fact:absent";
-
-/** What rules may ask about a call. */
-export interface DecisionInput {
-  readonly tool: Tool;
-  readonly args: JsonObject;
-  readonly principal: Principal;
-  readonly session: { readonly id: string; readonly attested: boolean };
-  /** Wall time of the decision in milliseconds. */
-  readonly nowMs: number;
-  /** Wall time at which the call was first put off or asked about. Default `nowMs`: it has not waited yet. */
-  readonly sinceMs?: number | undefined;
-}
 
 /** A policy ready to decide. Pure and synchronous: the same input gives the same decision. */
 export interface PolicyEngine {

@@ -1,11 +1,8 @@
 import { parse } from "@bufbuild/cel";
 import type { Limits } from "../base/limits.ts";
-import { knownFunctions, matcherOf } from "./library.ts";
+import { knownFunctions, matcherOf, type Expr } from "./library.ts";
 import { nearestHint } from "./problem.ts";
 import { printable } from "./parse-values.ts";
-
-/** A node of a parsed CEL expression, in the shape of `cel.expr.Expr`. */
-export type Expr = NonNullable<ReturnType<typeof parse>["expr"]>;
 
 /** A CEL expression that may be compiled. */
 export interface Expression {

@@ -1,9 +1,9 @@
 import type { Limits } from "../base/limits.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
-import type { DecisionInput } from "./engine.ts";
-import type { ReadyFact, ToolPlan } from "./rule-index.ts";
 import { Failure, failure, type Scope, type Value } from "./scope.ts";
 import { scopeOf } from "./scope-of.ts";
+import type { DecisionInput } from "./decision-input.ts";
+import type { ReadyFact, ToolPlan } from "./tool-plan.ts";
 
 /** One look-up to make before a call can be decided. */
 export interface FactRequest {

@@ -8,9 +8,11 @@ import { strings } from "@bufbuild/cel/ext";
 import { RE2JS } from "re2js";
 import { isoTime } from "../base/clock.ts";
 import { defaultLimits, type Limits } from "../base/limits.ts";
-import type { Expr } from "./expression.ts";
 import { moneyMicros } from "./money.ts";
 import { failure, type Evaluate, type Scope, type Value } from "./scope.ts";
+
+/** A node of a parsed CEL expression, in the shape of `cel.expr.Expr`. */
+export type Expr = NonNullable<ReturnType<typeof parse>["expr"]>;
 
 /** The CEL environment of one set of limits. */
 export interface Library {

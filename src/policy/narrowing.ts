@@ -6,22 +6,13 @@ import { canonicalJson } from "../base/canonical-json.ts";
 import type { Limits } from "../base/limits.ts";
 import type { NarrowedArgument } from "../domain/decision.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
-import type { NarrowingOperator, Tool } from "../domain/tool.ts";
+import type { Tool } from "../domain/tool.ts";
 import { compileExpression } from "./condition.ts";
 import type { PolicyDocument, RuleChange } from "./document.ts";
 import { conditionVariables, parseExpression } from "./expression.ts";
 import { asJson } from "./facts.ts";
-import type { ReadyRule } from "./rule-index.ts";
-import { Failure, failure, type Evaluate, type Scope, type Value } from "./scope.ts";
-
-/** A change of a rule, ready for calls. */
-export interface ReadyChange {
-  readonly argument: string;
-  readonly operator: NarrowingOperator;
-  /** The number or list that the argument is held to; of a flag, true. */
-  readonly to: Evaluate;
-  readonly factNames: readonly string[];
-}
+import { Failure, failure, type Scope, type Value } from "./scope.ts";
+import type { ReadyRule, ReadyChange } from "./tool-plan.ts";
 
 /** What the rules of a tool make of a call's arguments. */
 export type Narrowing =

@@ -1,11 +1,11 @@
 import type { Decision, Reason } from "../domain/decision.ts";
 import { askFor } from "./ask.ts";
 import { isDenial, standingDenials, type Deciding } from "./decide.ts";
-import type { DecisionInput } from "./engine.ts";
-import type { HistoryClaim } from "./history.ts";
-import type { ReadyRule } from "./rule-index.ts";
 import { scopeOf } from "./scope-of.ts";
 import { Failure } from "./scope.ts";
+import type { DecisionInput } from "./decision-input.ts";
+import type { HistoryClaim } from "./call-history.ts";
+import type { ReadyRule } from "./tool-plan.ts";
 
 /** What a policy says of a tool before anybody knows the arguments. */
 export interface PolicyOutlook {

@@ -1,9 +1,9 @@
 import type { Json } from "../domain/json.ts";
 import type { RuleChange } from "./document.ts";
 import { conditionVariables, parseExpression } from "./expression.ts";
-import type { RuleSurroundings } from "./parse-rules.ts";
 import { entries, kindOf, members, text } from "./parse-values.ts";
 import type { Report } from "./problem.ts";
+import type { RuleSurroundings } from "./rule-surroundings.ts";
 
 const operators = ["cap", "subset", "flag"] as const;
 const changesMax = 20;

@@ -1,9 +1,9 @@
 import type { RuleDelay } from "./document.ts";
 import { durationMs } from "./duration.ts";
 import { conditionVariables, parseExpression } from "./expression.ts";
-import type { RuleSurroundings } from "./parse-rules.ts";
 import { text } from "./parse-values.ts";
 import type { Report } from "./problem.ts";
+import type { RuleSurroundings } from "./rule-surroundings.ts";
 
 /** Reads `until`, `for` and `expires` of a rule that defers. */
 export function parseDelay(

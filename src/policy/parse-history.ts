@@ -4,7 +4,8 @@ import { durationMs } from "./duration.ts";
 import { globProblem } from "./glob.ts";
 import { entries, kindOf, members, nameProblem, printable, text, textList, wholeNumber } from "./parse-values.ts";
 import { nearestHint, type Report } from "./problem.ts";
-import { builtInIdProblem, parseWhen, type RuleSurroundings } from "./parse-rules.ts";
+import { builtInIdProblem, parseWhen } from "./parse-rules.ts";
+import type { RuleSurroundings } from "./rule-surroundings.ts";
 
 const sequenceMembers = ["id", "on", "when", "by", "max", "sum", "per", "after", "afterBy", "within", "effect", "approvers", "reason"];
 const separationMembers = ["id", "classes", "atMost", "keep", "effect", "approvers", "reason"];

@@ -6,12 +6,7 @@ import { parseChange } from "./parse-change.ts";
 import { parseDelay } from "./parse-delay.ts";
 import { kindOf, members, nameProblem, printable, text, textList, wholeNumber } from "./parse-values.ts";
 import { nearestHint, type Report } from "./problem.ts";
-
-/** What rules may refer to. */
-export interface RuleSurroundings {
-  readonly limits: Limits;
-  readonly factNames: readonly string[];
-}
+import type { RuleSurroundings } from "./rule-surroundings.ts";
 
 const known = ["id", "on", "when", "effect", "waives", "approvers", "quorum", "confirm", "change", "until", "for", "expires", "reason"];
 const effects = ["allow", "modify", "ask", "defer", "deny"] as const;

@@ -1,52 +1,15 @@
 import type { Limits } from "../base/limits.ts";
 import type { Reason } from "../domain/decision.ts";
 import type { Tool } from "../domain/tool.ts";
-import { compileCondition, compileExpression, type Condition } from "./condition.ts";
+import { compileCondition, compileExpression } from "./condition.ts";
 import type { PolicyDocument, Rule } from "./document.ts";
 import { conditionVariables, factVariables, parseExpression } from "./expression.ts";
 import { hasStar, matchesTool, splitGlob } from "./glob.ts";
-import { historyOfTool, type ReadyHistory } from "./history.ts";
-import { readyDelay, type ReadyDelay } from "./delay.ts";
-import { readyChanges, type ReadyChange } from "./narrowing.ts";
-import { failure, type Evaluate, type Scope } from "./scope.ts";
-
-/** A rule ready to decide. */
-export interface ReadyRule {
-  readonly rule: Rule;
-  /** Undefined holds always. */
-  readonly condition: Condition | undefined;
-  readonly factNames: readonly string[];
-  /** How long it puts a call off; undefined unless it defers. */
-  readonly delay: ReadyDelay | undefined;
-  /** What it narrows; empty unless it modifies. */
-  readonly changes: readonly ReadyChange[];
-  /** The reason that it gives when it holds. */
-  readonly reason: Reason;
-}
-
-/** A look-up with its arguments compiled. */
-export interface ReadyFact {
-  readonly name: string;
-  readonly tool: string;
-  readonly arguments: readonly (readonly [string, Evaluate])[];
-  readonly cacheMs: number | undefined;
-}
-
-/** All that a policy says of one tool. */
-export interface ToolPlan {
-  readonly rules: readonly ReadyRule[];
-  /** Those of the rules that modify. */
-  readonly narrowing: readonly ReadyRule[];
-  readonly facts: readonly ReadyFact[];
-  /** Rules over earlier calls. */
-  readonly history: readonly ReadyHistory[];
-  /** What the model is told when a fact is absent or a rule that asks about one denies; the same whatever the data say. */
-  readonly absentWords: string | undefined;
-  /** The glob of `blockedActions` that names the tool. */
-  readonly blockedBy: string | undefined;
-  /** The variable `tool` of conditions. */
-  readonly variables: Scope["tool"];
-}
+import { historyOfTool } from "./history.ts";
+import { readyDelay } from "./delay.ts";
+import { readyChanges } from "./narrowing.ts";
+import { failure, type Evaluate } from "./scope.ts";
+import type { ReadyRule, ReadyFact, ToolPlan } from "./tool-plan.ts";
 
 /** Finds the rules of a tool without looking at the others, so that a decision costs the same however many rules a policy has. */
 export interface RuleIndex {

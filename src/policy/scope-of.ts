@@ -1,8 +1,8 @@
 import type { Json } from "../domain/json.ts";
 import type { Principal } from "../domain/principal.ts";
-import type { DecisionInput } from "./engine.ts";
-import type { ToolPlan } from "./rule-index.ts";
 import type { Scope } from "./scope.ts";
+import type { DecisionInput } from "./decision-input.ts";
+import type { ToolPlan } from "./tool-plan.ts";
 
 const principals = new WeakMap<Principal, Scope["principal"]>();
 

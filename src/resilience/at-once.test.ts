@@ -3,9 +3,10 @@ import { verifies } from "../../test/verifies.ts";
 import { defaultLimits } from "../base/limits.ts";
 import type { ExecutionResult } from "../domain/tool.ts";
 import type { LoopBlocked } from "./loop-watch.ts";
-import { runAttempts, type AttemptRequest } from "./execute-attempts.ts";
+import { runAttempts } from "./execute-attempts.ts";
 import { createResilience, type Resilience } from "./resilience.ts";
 import { attempt, fixedRandom, resilienceOf, stepClock, toolOf, value } from "./resilience.fixture.ts";
+import type { AttemptRequest } from "./attempt-request.ts";
 
 const read = toolOf({ name: "math.add", tier: "read" });
 

@@ -7,7 +7,7 @@ import type { Execution, ExecutionResult, Failure, Tool } from "../domain/tool.t
 import type { Principal } from "../domain/principal.ts";
 import { classifyThrown, effectOfLostAttempt } from "./classify.ts";
 import type { Expiring, WheelTimer } from "./deadline-wheel.ts";
-import type { AttemptRequest } from "./execute-attempts.ts";
+import type { AttemptRequest } from "./attempt-request.ts";
 
 /**
  * Carries out one attempt, and ends at the latest shortly after its timeout or the call's deadline. Never throws or rejects. Where the connector

@@ -5,10 +5,10 @@ import { defaultLimits } from "../base/limits.ts";
 import type { Execution, ExecutionResult, Failure, FailureKind, Idempotency, Tier } from "../domain/tool.ts";
 import type { Effect } from "../errors/codes.ts";
 import { functionConnector } from "../connectors/function.ts";
-import type { AttemptEvent, AttemptsResult, LateAnswer } from "./execute-attempts.ts";
 import { attempt, connectorOf, fixedRandom, resilienceOf, stepClock, toolOf, value } from "./resilience.fixture.ts";
 import { createResilience } from "./resilience.ts";
 import type { LoopBlocked } from "./loop-watch.ts";
+import type { AttemptEvent, AttemptsResult, LateAnswer } from "./attempt-request.ts";
 
 function failure(kind: FailureKind, effect: Effect, more: Partial<Failure> = {}): ExecutionResult {
   return { kind: "failure", failure: { kind, message: "it did not work", effect, ...more } };

@@ -5,7 +5,7 @@
 import type { ExecutionResult } from "../domain/tool.ts";
 import { runAttempt } from "./attempt.ts";
 import type { WheelTimer } from "./deadline-wheel.ts";
-import type { AttemptRequest } from "./execute-attempts.ts";
+import type { AttemptRequest } from "./attempt-request.ts";
 
 /** What a hedged call came to. */
 export interface Hedged {

@@ -2,8 +2,9 @@ import type { Clock } from "../base/clock.ts";
 import { defaultLimits, type Limits } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
 import type { Connector, Execution, ExecutionResult, FailureKind, FailurePolicy, Idempotency, Tier, Tool } from "../domain/tool.ts";
-import { runAttempts, type AttemptRequest, type AttemptsResult } from "./execute-attempts.ts";
+import { runAttempts } from "./execute-attempts.ts";
 import { createResilience, type Resilience } from "./resilience.ts";
+import type { AttemptRequest, AttemptsResult } from "./attempt-request.ts";
 
 /** A clock that moves when a test says so. */
 export interface StepClock extends Clock {

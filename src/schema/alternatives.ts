@@ -2,7 +2,7 @@
  * When no alternative of an `anyOf` or `oneOf` fits, the validator reports every error of every alternative. A model needs the errors of the one it
  * meant. That is: the alternative whose fixed values (`const`, `enum`) and type fit, then the one with the fewest errors.
  */
-import type { Finding } from "./explain.ts";
+import type { Finding } from "./findings.ts";
 
 /** The errors without those of alternatives that were not meant. Alternatives that fit equally badly at one place are joined in one error. */
 export function meantErrors(errors: readonly Finding[]): readonly Finding[] {

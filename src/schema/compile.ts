@@ -3,14 +3,15 @@ import { sha256Hex } from "../base/hash.ts";
 import { defaultLimits, type Limits } from "../base/limits.ts";
 import type { JsonSchema } from "../domain/tool.ts";
 import { toolCallError, type FieldProblem } from "../errors/tool-call-error.ts";
-import { createDeclarations, type Declarations, type UnknownMember } from "./declared.ts";
+import { createDeclarations, type Declarations } from "./declared.ts";
 import { Engine, runBounded, type Detail, type EngineOptions, type Validator } from "./engine.ts";
-import { explain, type Finding } from "./explain.ts";
+import { explain } from "./explain.ts";
 import { buildGraph, type SchemaGraph, type SchemaNode } from "./graph.ts";
 import { normalise } from "./normalise.ts";
 import { compilePattern } from "./patterns.ts";
 import { hasOnlyDeclared, quickShape, type QuickShape } from "./quick-shape.ts";
 import { isMetaSchema, schemaProblems } from "./vet.ts";
+import type { Finding, Findings } from "./findings.ts";
 
 /** How a schema is to be read. */
 export interface CompileOptions {
@@ -35,14 +36,6 @@ export interface CompiledSchema {
   /** The raw findings that repairs start from; empty when the value fits. */
   findings(value: unknown): Findings;
   readonly limits: Limits;
-}
-
-/** What was found wrong with one value. */
-export interface Findings {
-  readonly errors: readonly Finding[];
-  readonly unknown: readonly UnknownMember[];
-  /** The schema's alternatives multiplied beyond the bound, so the value was refused without an explanation. */
-  readonly isExhausted: boolean;
 }
 
 // Definitions are shared between sessions and re-imported often; the least recently used goes first.

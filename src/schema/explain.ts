@@ -1,19 +1,13 @@
-import type { ErrorObject } from "ajv";
 import type { Limits } from "../base/limits.ts";
 import type { JsonSchema } from "../domain/tool.ts";
 import type { FieldProblem } from "../errors/tool-call-error.ts";
 import { meantErrors } from "./alternatives.ts";
-import type { Findings } from "./compile.ts";
 import type { UnknownMember } from "./declared.ts";
 import { clean, describe, formatInWords, oneOf, shortJson, typeInWords } from "./describe.ts";
 import { escapePointer } from "./graph.ts";
 import { nearest, similarity } from "./nearest.ts";
 import { exactNumber } from "./numbers.ts";
-
-/** One error of the validator; `alternatives` are others that would have been as right at the same place. */
-export interface Finding extends ErrorObject {
-  readonly alternatives?: readonly Finding[];
-}
+import type { Finding, Findings } from "./findings.ts";
 
 const pathCharsMax = 300;
 

@@ -8,9 +8,9 @@
 import type { Limits } from "../base/limits.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { CompiledSchema } from "./compile.ts";
-import type { Finding } from "./explain.ts";
 import { parseEmbedded } from "./embedded-json.ts";
 import { exactNumber } from "./numbers.ts";
+import type { Finding } from "./findings.ts";
 
 /** What was done. */
 export type RepairKind = "number-from-text" | "boolean-from-text" | "json-from-text" | "listed-value" | "null-left-out";

@@ -4,7 +4,6 @@ import type { CallLetter } from "../../domain/dead-letter.ts";
 import type { Json } from "../../domain/json.ts";
 import { toolCallError, type ToolCallError } from "../../errors/tool-call-error.ts";
 import { callSettled } from "../../ledger/entries.ts";
-import type { SealedValues } from "../../ledger/vault.ts";
 import { isShared } from "../../store/shared.ts";
 import type { Operation, Row, Unit } from "../../store/store.ts";
 import type { LetterResolution } from "../box/box.ts";
@@ -14,6 +13,7 @@ import type { Recovery } from "./recovery.ts";
 import { stricter } from "../delegation.ts";
 import type { LiveSession, Runtime } from "../runtime.ts";
 import type { Sessions } from "../session/sessions.ts";
+import type { SealedValues } from "../../ledger/sealed-values.ts";
 
 /**
  * Calls that ended `unknown` and that only a person can settle: their reply was lost, and their tool can neither be sent again nor looked up. The

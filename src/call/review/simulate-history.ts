@@ -1,7 +1,7 @@
 import type { Json } from "../../domain/json.ts";
 import type { Reason } from "../../domain/decision.ts";
-import type { HistoryClaim, HistoryFinding } from "../../policy/history.ts";
 import { findingOf } from "../history.ts";
+import type { HistoryClaim, HistoryFinding } from "../../policy/call-history.ts";
 
 /** Rules over earlier calls, counted anew from the recorded calls of the period. */
 export interface SimulatedHistory {

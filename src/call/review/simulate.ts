@@ -12,14 +12,15 @@ import { isConsequential } from "../../flow/trace.ts";
 import type { CallBody } from "../../ledger/entries.ts";
 import { readEntry, type TrailItem } from "../../ledger/trail.ts";
 import type { Vault } from "../../ledger/vault.ts";
-import { factAbsent, type DecisionInput, type PolicyEngine } from "../../policy/engine.ts";
-import type { HistoryClaim } from "../../policy/history.ts";
+import { factAbsent, type PolicyEngine } from "../../policy/engine.ts";
 import { createArgumentValidator } from "../../schema/validate.ts";
 import type { Store } from "../../store/store.ts";
 import { notOffered } from "../resolve.ts";
 import { entriesInTime } from "./simulate-entries.ts";
 import { recordedFacts, type RecordedFacts } from "./simulate-facts.ts";
 import { simulatedHistory, type SimulatedHistory } from "./simulate-history.ts";
+import type { DecisionInput } from "../../policy/decision-input.ts";
+import type { HistoryClaim } from "../../policy/call-history.ts";
 
 /** What a simulation works with. */
 export interface SimulationParts {

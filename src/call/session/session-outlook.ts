@@ -3,10 +3,10 @@ import type { Tool } from "../../domain/tool.ts";
 import { intentOf, type Intent } from "../../flow/intent.ts";
 import type { SessionKnowledge } from "../../flow/knowledge.ts";
 import { isConsequential } from "../../flow/trace.ts";
-import type { HistoryFinding } from "../../policy/history.ts";
 import type { PolicyOutlook } from "../../policy/outlook.ts";
 import { findClaims } from "../history.ts";
 import type { LiveSession, Runtime } from "../runtime.ts";
+import type { HistoryFinding } from "../../policy/call-history.ts";
 
 /** What the session stands on when its tools are judged. */
 export interface OutlookParts {

@@ -7,8 +7,8 @@ import type { Connector, ExecutionResult } from "../../domain/tool.ts";
 import { toJson } from "../json-result.ts";
 import { paramHeaders, type ParamHeader } from "./param-headers.ts";
 import { readDefinition } from "./peer.ts";
-import type { SourceCall } from "./source.ts";
 import { isObject } from "./wire.ts";
+import type { SourceCall } from "./source-call.ts";
 
 /** What a list of definitions comes to. */
 export interface ReadListing {

@@ -7,19 +7,19 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import type { Environment } from "../../base/environment.ts";
 import type { Limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
-import type { JsonObject } from "../../domain/json.ts";
 import type { SourceListing, SourceStart, SourceState, ToolSource } from "../../domain/tool-source.ts";
-import type { Execution, ExecutionResult } from "../../domain/tool.ts";
+import type { ExecutionResult } from "../../domain/tool.ts";
 import { backoffMs } from "../../resilience/backoff.ts";
 import type { Lookup } from "../ssrf-guard.ts";
 import { createHttpLink } from "./http-link.ts";
 import { LinkFailure, linkFailure, type Era, type Link } from "./link.ts";
 import { readListing } from "./listing.ts";
 import type { McpOptions } from "./options.ts";
-import { headersOfArguments, type ParamHeader } from "./param-headers.ts";
+import { headersOfArguments } from "./param-headers.ts";
 import { greet, listen, listTools, probe, type Probed } from "./peer.ts";
 import { failureOf, resultOf } from "./result.ts";
 import { childEnvironment, startStdioLink } from "./stdio-link.ts";
+import type { SourceCall } from "./source-call.ts";
 
 /** What a source works with. */
 export interface McpParts {
@@ -42,16 +42,6 @@ interface Connection {
   readonly era: Era;
   /** Ends what lasts as long as the connection. */
   readonly ended: AbortController;
-}
-
-/** One call on its way to the server. */
-export interface SourceCall {
-  readonly name: string;
-  /** Digest of the definition under which the call was admitted. */
-  readonly digest: string;
-  readonly args: JsonObject;
-  readonly headers: readonly ParamHeader[];
-  readonly execution: Execution;
 }
 
 class McpSource implements ToolSource {
