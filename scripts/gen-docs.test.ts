@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { fixedTable } from "../src/base/fixed-bounds.ts";
 import { limitTable } from "../src/base/limits.ts";
 import { codes } from "../src/errors/codes.ts";
 import { between, errorsPage, layersDiagram, limitsPage } from "./gen-docs.ts";
@@ -7,7 +8,7 @@ test("every code and every limit has its line", () => {
   const errors = errorsPage();
   for (const code of Object.keys(codes)) expect(errors).toContain(`| \`${code}\` |`);
   const limits = limitsPage();
-  for (const name of Object.keys(limitTable)) expect(limits).toContain(`| \`${name}\` |`);
+  for (const name of Object.keys({ ...limitTable, ...fixedTable })) expect(limits).toContain(`| \`${name}\` |`);
   expect(limits).toContain("| `argumentsBytesMax` | 262,144 | bytes |");
 });
 

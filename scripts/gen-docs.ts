@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fixedTable } from "../src/base/fixed-bounds.ts";
 import { limitTable, type LimitRow } from "../src/base/limits.ts";
 import { codes, retryFor, type CodeRow, type Effect, type ErrorCode } from "../src/errors/codes.ts";
 import { levelsOf, type Layers } from "./layers.ts";
@@ -50,11 +51,10 @@ function retryCell(code: ErrorCode, effects: readonly Effect[]): string {
     : `${retryFor(code, "unknown", true)} or ${retryFor(code, "unknown", false)}`;
 }
 
-/** `docs/limits.md` from the table of bounds. */
+/** `docs/limits.md` from the two tables of bounds. */
 export function limitsPage(): string {
-  const rows = Object.entries(limitTable as Record<string, LimitRow>).map(
-    ([name, row]) => `| \`${name}\` | ${row.value.toLocaleString("en-US")} | ${row.unit} | ${row.about} |`,
-  );
+  const rowsOf = (table: Readonly<Record<string, LimitRow>>): readonly string[] =>
+    Object.entries(table).map(([name, row]) => `| \`${name}\` | ${row.value.toLocaleString("en-US")} | ${row.unit} | ${row.about} |`);
   return [
     "# Limits",
     "",
@@ -65,7 +65,16 @@ export function limitsPage(): string {
     "",
     "| name | default | unit | bounds |",
     "|---|---:|---|---|",
-    ...rows,
+    ...rowsOf(limitTable),
+    "",
+    "## Fixed",
+    "",
+    "Nobody changes these: how often a lost race is run again, how much of a text is quoted, what is kept of what was worked out. Numbers that",
+    "belong to somebody else's format or protocol are not here; they stand where it is spoken, with their source.",
+    "",
+    "| name | value | unit | bounds |",
+    "|---|---:|---|---|",
+    ...rowsOf(fixedTable),
     "",
   ].join("\n");
 }

@@ -2,15 +2,10 @@
  * The words a person reads before saying yes. Whoever wrote the arguments may be hostile: nothing they contain may hide, reorder or imitate what the
  * card says around them. Values stand in quotes with inner quotes escaped; names, values and descriptions lose every invisible character.
  */
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { ArgumentRole, Tool } from "../domain/tool.ts";
 import { cutVisible } from "./visible.ts";
-
-const summaryCharsMax = 300;
-const aboutCharsMax = 80;
-const valueCharsMax = 60;
-const nameCharsMax = 40;
-const leavesMax = 200;
 
 /** What a person wants to know first. */
 export const roleOrder: readonly (ArgumentRole | undefined)[] = [
@@ -30,15 +25,15 @@ export const roleOrder: readonly (ArgumentRole | undefined)[] = [
  * consequential ones first. What does not fit is counted; the full arguments are beside it. Credentials are never shown.
  */
 export function approvalSummary(tool: Tool, args: JsonObject): string {
-  const about = cleanForPeople(tool.title ?? firstSentence(tool.description), aboutCharsMax);
-  const head = `${about === "" ? "Run" : about} (${cleanForPeople(`${tool.name}@${tool.version}`, aboutCharsMax)})`;
+  const about = cleanForPeople(tool.title ?? firstSentence(tool.description), fixedBounds.shownNameCharsMax);
+  const head = `${about === "" ? "Run" : about} (${cleanForPeople(`${tool.name}@${tool.version}`, fixedBounds.shownNameCharsMax)})`;
   const leaves = leavesOf(args, tool.argumentRoles).sort((left, right) => roleOrder.indexOf(left.role) - roleOrder.indexOf(right.role));
   if (leaves.length === 0) return `${head}, without arguments`;
   let line = head;
   for (const [index, leaf] of leaves.entries()) {
-    const next = `${line}${index === 0 ? ": " : ", "}${cleanForPeople(leaf.name, nameCharsMax)} ${shown(leaf)}`;
+    const next = `${line}${index === 0 ? ": " : ", "}${cleanForPeople(leaf.name, fixedBounds.shownNameCharsMax)} ${shown(leaf)}`;
     const rest = leaves.length - index - 1;
-    if (next.length + (rest > 0 ? ending(rest).length : 0) > summaryCharsMax) return line + ending(leaves.length - index);
+    if (next.length + (rest > 0 ? ending(rest).length : 0) > fixedBounds.cardSummaryCharsMax) return line + ending(leaves.length - index);
     line = next;
   }
   return line;
@@ -68,11 +63,11 @@ interface Place {
   readonly inherited: ArgumentRole | undefined;
 }
 
-/** The arguments one by one; objects are opened, lists stay whole unless they hold objects, or `opensLists`. At most 200. */
+/** The arguments one by one; objects are opened, lists stay whole unless they hold objects, or `opensLists`. At most `argumentLeavesMax`. */
 export function leavesOf(args: JsonObject, roles: Tool["argumentRoles"], opensLists = false): Leaf[] {
   const leaves: Leaf[] = [];
   const open = (value: Json, { pointer, rolePointer, name, inherited }: Place): void => {
-    if (leaves.length >= leavesMax) return;
+    if (leaves.length >= fixedBounds.argumentLeavesMax) return;
     const isOpened =
       typeof value === "object" &&
       value !== null &&
@@ -100,14 +95,14 @@ export function leavesOf(args: JsonObject, roles: Tool["argumentRoles"], opensLi
 function shown(leaf: Leaf): string {
   if (leaf.role === "credential") return "(a credential, not shown)";
   if (typeof leaf.value === "string") return `"${shownText(leaf.value).replace(/["\\]/g, "\\$&")}"`;
-  return cleanForPeople(JSON.stringify(leaf.value), valueCharsMax);
+  return cleanForPeople(JSON.stringify(leaf.value), fixedBounds.quotedCharsMax);
 }
 
 /** A value is what people decide about: in it nothing is dropped, what they could not see is written out. */
 function shownText(value: string): string {
   const note = ` (${value.length} characters)`;
-  const { text, isCut } = cutVisible(value, valueCharsMax);
-  return isCut ? `${cutVisible(value, valueCharsMax - note.length).text}${note}` : text;
+  const { text, isCut } = cutVisible(value, fixedBounds.quotedCharsMax);
+  return isCut ? `${cutVisible(value, fixedBounds.quotedCharsMax - note.length).text}${note}` : text;
 }
 
 // Escape sequences of terminals: CSI, OSC up to its end, and two-character ones.

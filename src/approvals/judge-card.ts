@@ -1,4 +1,5 @@
 import { canonicalJson } from "../base/canonical-json.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Limits } from "../base/limits.ts";
 import type { Approval, ApprovalOrigin } from "../domain/approval.ts";
 import type { ApprovalCard, CardAddress, CardArgument } from "../domain/approval-card.ts";
@@ -37,10 +38,6 @@ export interface CardParts extends Pick<ArgumentParts, "seen" | "addressesIn"> {
   readonly limits: Pick<Limits, "cardSaidCharsMax" | "cardArgumentsMax" | "cardAddressesMax" | "cardValueCharsMax" | "cardQuoteCharsMax">;
 }
 
-const nameCharsMax = 80;
-const reasonCharsMax = 500;
-/** Longer values say something; shorter ones of no declared role may steer. */
-const steeringCharsMax = 120;
 const steeringRoles: ReadonlySet<ArgumentRole> = new Set(["target", "ref", "amount", "date", "command"]);
 
 /** The card of one approval. */
@@ -52,7 +49,7 @@ export function approvalCard(parts: CardParts): ApprovalCard {
     user: visible(approval.principal.user),
     roles: approval.principal.roles.map(visible),
     agent: visible(approval.callerCredentialId),
-    conversationId: conversationId === undefined ? undefined : cutVisible(conversationId, nameCharsMax).text,
+    conversationId: conversationId === undefined ? undefined : cutVisible(conversationId, fixedBounds.shownNameCharsMax).text,
     said: said === undefined ? undefined : { text: cutVisible(said, limits.cardSaidCharsMax).text, chars: said.length, isAttested },
     asked: approval.asked,
     ...judged,
@@ -60,7 +57,7 @@ export function approvalCard(parts: CardParts): ApprovalCard {
     tier: tool?.tier,
     reasons: approval.reasons
       .filter(({ effect }) => effect === "ask" || effect === "modify")
-      .map((reason) => ({ ...reason, rule: visible(reason.rule), reason: cutVisible(reason.reason, reasonCharsMax).text })),
+      .map((reason) => ({ ...reason, rule: visible(reason.rule), reason: cutVisible(reason.reason, fixedBounds.reasonCharsMax).text })),
     undo: tool === undefined ? "unknown: the tool is no longer registered" : undoWords[tool.tier],
     isToolChanged: tool?.fingerprint !== approval.toolFingerprint,
     expiresAtMs: approval.expiresAtMs,
@@ -75,7 +72,7 @@ function narrowedOf({ args, requested, limits }: CardParts): Pick<ApprovalCard, 
   const changed = names.filter((name) => canonicalJson(requested[name] ?? null) !== canonicalJson(args[name] ?? null));
   const wasOf = (name: string): string =>
     Object.hasOwn(requested, name) ? cutVisible(JSON.stringify(requested[name]), limits.cardValueCharsMax).text : "left out";
-  return { narrowed: changed.map((name) => ({ name: cutVisible(name, nameCharsMax).text, was: wasOf(name) })) };
+  return { narrowed: changed.map((name) => ({ name: cutVisible(name, fixedBounds.shownNameCharsMax).text, was: wasOf(name) })) };
 }
 
 /** The arguments one by one, the most consequential first, with where each came from. */
@@ -110,7 +107,7 @@ function isNotSaid({ origin, carries }: CardArgument): boolean {
 function cardArgument(leaf: Leaf, parts: ArgumentParts): CardArgument {
   const { seen, limits, origins } = parts;
   const { pointer, role, value } = leaf;
-  const name = cutVisible(leaf.name, nameCharsMax).text;
+  const name = cutVisible(leaf.name, fixedBounds.shownNameCharsMax).text;
   if (role === "credential") return { pointer, name, role, value: "(a credential, not shown)", chars: 0, isCut: true, origin: undefined };
   const text = typeof value === "string" ? value : JSON.stringify(value);
   // Quoted and escaped, so that no value can imitate what stands around it.
@@ -140,5 +137,5 @@ function tracedAt(origins: ArgumentParts["origins"], pointer: string, part?: num
 }
 
 function isSteering(role: ArgumentRole | undefined, text: string): boolean {
-  return role === undefined ? text.length <= steeringCharsMax && !text.includes("\n") : steeringRoles.has(role);
+  return role === undefined ? text.length <= fixedBounds.steeringCharsMax && !text.includes("\n") : steeringRoles.has(role);
 }

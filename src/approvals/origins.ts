@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { ApprovalOrigin } from "../domain/approval.ts";
 import type { CardOrigin, CardTrust } from "../domain/approval-card.ts";
 import type { Json } from "../domain/json.ts";
@@ -8,9 +9,6 @@ export interface Seen {
   readonly said: readonly string[];
   readonly results: readonly { readonly tool: string; readonly callId: string; readonly atMs: number; readonly value: Json }[];
 }
-
-/** Shorter values are found everywhere, which says nothing. */
-const valueCharsMin = 3;
 
 /** What is looked for besides the value. */
 export interface OriginSearch {
@@ -87,7 +85,7 @@ function find(text: string, wanted: string, isNumber: boolean): number {
   const lower = text.toLowerCase();
   // Where folding changes the length, places no longer agree; what is exact is found all the same.
   const searched = lower.length === text.length ? lower : text;
-  if (wanted.length < valueCharsMin && !isNumber) return searched === wanted ? 0 : -1;
+  if (wanted.length < fixedBounds.tracedCharsMin && !isNumber) return searched === wanted ? 0 : -1;
   for (let at = searched.indexOf(wanted); at >= 0; at = searched.indexOf(wanted, at + 1)) {
     if (!isJoined(searched, at - 1, wanted[0], isNumber) && !isJoined(searched, at + wanted.length, wanted.at(-1), isNumber)) return at;
   }

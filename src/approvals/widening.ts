@@ -3,6 +3,7 @@
  * see: the same tool definition, targets, commands and credentials; no larger amount, no other fact, no new reason to ask; and it is never privileged.
  */
 import { canonicalJson } from "../base/canonical-json.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { Approval } from "../domain/approval.ts";
 import type { Decision } from "../domain/decision.ts";
@@ -31,14 +32,11 @@ const boundRoles: ReadonlySet<ArgumentRole | undefined> = new Set(["target", "co
 export function boundOf(tool: Pick<Tool, "tier" | "argumentRoles">, args: JsonObject): Bound | undefined {
   if (tool.tier === "privileged") return undefined;
   const leaves = leavesOf(args, tool.argumentRoles);
-  if (leaves.length >= leavesMax || !leaves.some(({ role }) => role === "target")) return undefined;
+  if (leaves.length >= fixedBounds.argumentLeavesMax || !leaves.some(({ role }) => role === "target")) return undefined;
   const bound = leaves.filter(({ role }) => boundRoles.has(role)).map(({ pointer, value }) => [pointer, value] as const);
   const amounts = leaves.filter(({ role }) => role === "amount").map(({ pointer, value }) => [pointer, value] as const);
   return { digest: sha256Hex(canonicalJson(Object.fromEntries(bound))), amounts: Object.fromEntries(amounts) };
 }
-
-/** As many arguments as are opened; of what is beyond nobody knows what it means. */
-const leavesMax = 200;
 
 /** Where a widened yes lives: it is found only by the same session, tool and targets. */
 export function wideningKey(approval: Pick<Approval, "tenant" | "sessionId" | "tool">, { digest }: Bound): RowKey {

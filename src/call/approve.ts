@@ -1,6 +1,7 @@
 import { approvalCovers } from "../approvals/approvals.ts";
 import { cleanForPeople } from "../approvals/card.ts";
 import { boundOf, wideningCovers, wideningKey, type Widening } from "../approvals/widening.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Decision } from "../domain/decision.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
 
@@ -30,11 +31,9 @@ export function approve(state: CallState): Verdict | Promise<Verdict> {
 }
 
 function changedWords(pointers: readonly string[]): string {
-  const names = pointers.map((pointer) => `\`${cleanForPeople(pointer, pointerCharsMax)}\``).join(", ");
+  const names = pointers.map((pointer) => `\`${cleanForPeople(pointer, fixedBounds.shownPathCharsMax)}\``).join(", ");
   return `a person changed ${names} before this ran; the result is that of the changed call`;
 }
-
-const pointerCharsMax = 120;
 
 /** A person may have said yes to this target for the whole session. The gate holds the call to that yes being there still. */
 async function askUnlessWidened(state: CallState, decision: Decision): Promise<Verdict> {

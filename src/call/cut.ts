@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Json } from "../domain/json.ts";
 
 /** A result cut to size. `text` is valid JSON (or plain text for a string) that says in place how much is missing. */
@@ -22,12 +23,10 @@ export function cutJson(value: Json, text: string, charsMax: number): Cut {
   return { text: nothing, cutChars: text.length };
 }
 
-const depthMax = 32;
-
 function shorten(value: Json, keepChars: number, depth: number): Json {
   if (typeof value === "string") return shortenText(value, keepChars);
   if (value === null || typeof value !== "object") return value;
-  if (depth >= depthMax) return "…";
+  if (depth >= fixedBounds.cutDepthMax) return "…";
   if (Array.isArray(value)) return shortenList(value as readonly Json[], keepChars, depth);
   const members: [string, Json][] = [];
   const entries = Object.entries(value as { readonly [key: string]: Json });

@@ -1,5 +1,6 @@
 import { canonicalJson } from "../base/canonical-json.ts";
 import type { Clock } from "../base/clock.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { Limits } from "../base/limits.ts";
 import type { DecisionPoint, PointAnswer, PointRequest } from "../domain/decision-point.ts";
@@ -32,8 +33,6 @@ interface Kept {
   readonly answer: PointAnswer;
   readonly untilMs: number;
 }
-
-const reasonCharsMax = 500;
 
 /** Decision points that are asked with a time limit and whose answers are kept as long as each says, at most `decisionsCachedMax` of them. */
 export function createDecisionPoints(points: readonly DecisionPoint[], parts: Parts): DecisionPoints {
@@ -109,5 +108,5 @@ export function createDecisionPoints(points: readonly DecisionPoint[], parts: Pa
 function reasonOf(name: string, answer: Exclude<PointAnswer, { readonly kind: "garbage" }>): Reason {
   const rule = `point:${name}`;
   if (answer.kind === "allow") return { rule, effect: "allow", reason: "the decision point allows it" };
-  return { rule, effect: "deny", reason: (answer.reason ?? "the decision point denies it").slice(0, reasonCharsMax) };
+  return { rule, effect: "deny", reason: (answer.reason ?? "the decision point denies it").slice(0, fixedBounds.reasonCharsMax) };
 }

@@ -1,5 +1,6 @@
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Limits } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
 import { RecentValues } from "../base/recent-values.ts";
@@ -80,8 +81,6 @@ interface Recalled {
   reading: Promise<void> | undefined;
 }
 
-const callsKnownMax = 2_000;
-
 class Desk implements FlowDesk {
   readonly mode: FlowMode;
   readonly #parts: FlowParts;
@@ -93,7 +92,7 @@ class Desk implements FlowDesk {
   #hasForgotten = false;
   readonly #readers = new Map<string, Reader>();
   /** Entries and calls that need not be read back: they were noted when they happened. */
-  readonly #known = new RecentValues<true>(callsKnownMax);
+  readonly #known = new RecentValues<true>(fixedBounds.flowCallsKnownMax);
   readonly #notedAtMs = new WeakMap<LiveSession, number>();
   readonly #noting = new WeakMap<CallState, number>();
 

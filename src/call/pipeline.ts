@@ -1,4 +1,5 @@
 import { assert } from "../base/assert.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Decision } from "../domain/decision.ts";
 import type { Answer, Outcome } from "../domain/outcome.ts";
 import { internalError, toolCallError } from "../errors/tool-call-error.ts";
@@ -52,7 +53,6 @@ export const stages: readonly Stage[] = [
 
 const stageIndex = Object.fromEntries(stages.map((stage, index) => [stage.name, index])) as Record<StageName, number>;
 const replayStage = stages[stageIndex.replay] as Stage;
-const againMax = 5;
 
 /**
  * Takes one call through the journey. Never throws and never leaves a claimed call unsettled. Recovery enters after the gate, with a state whose
@@ -114,7 +114,7 @@ function follow(state: CallState, stage: Stage, verdict: Verdict): number | Prom
       if (state.set !== undefined) return end(state, stage, state.set.cannotWait(state));
       return wait(state, verdict.decision).then((parked) => follow(state, stage, parked));
     case "again":
-      return state.againCount < againMax ? startAgain(state, stage, verdict.from) : end(state, stage, keepsChanging());
+      return state.againCount < fixedBounds.restartsMax ? startAgain(state, stage, verdict.from) : end(state, stage, keepsChanging());
     case "stop":
       if (!isToldElsewhere(stage.name, verdict.outcome)) state.runtime.observe(state, stage.name, "stop", describe(verdict.outcome));
       return end(state, stage, verdict.outcome);

@@ -2,6 +2,7 @@
  * What a session has read, read back from the ledger: by a process that took no part in it. The ledger holds it all and is written before anybody is
  * answered, so nothing else need be kept. What cannot be opened any more is taken for anything at all.
  */
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Json } from "../domain/json.ts";
 import type { FlowMode } from "../domain/flow.ts";
 import type { Tool } from "../domain/tool.ts";
@@ -101,12 +102,10 @@ function noteSettled(
   });
 }
 
-const givenCharsMax = 300;
-
 /** Values of a call's arguments that may excuse what its result repeats. */
 export function shortValues(args: Values): readonly string[] {
   return Object.values(args).flatMap((value) =>
-    (typeof value === "string" && value.length <= givenCharsMax) || typeof value === "number" ? [String(value)] : [],
+    (typeof value === "string" && value.length <= fixedBounds.knownValueCharsMax) || typeof value === "number" ? [String(value)] : [],
   );
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { readOnlyTurned } from "../ledger/switch-entries.ts";
 import type { Operation, Row, RowKey, Store } from "../store/store.ts";
@@ -27,8 +28,6 @@ export interface ReadOnlyChange {
 }
 
 const space = "read-only";
-const attemptsMax = 10;
-const statesMax = 1_000;
 
 /** Rows of the switches that concern a session: everything, its tenant, itself and the sessions above it. */
 export function switchKeys(tenant: string, sessionIds: readonly string[]): readonly RowKey[] {
@@ -67,7 +66,7 @@ export function switchExpectations(
 export async function turnReadOnly(parts: { readonly store: Store; readonly clock: Clock }, change: ReadOnlyChange): Promise<void> {
   const { scope, isOn, reason, by } = change;
   const key = keyOf(scope);
-  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+  for (let attempt = 0; attempt < fixedBounds.racesMax; attempt += 1) {
     const [row] = await parts.store.read([key]);
     const atMs = parts.clock.now();
     const place = { tenant: key.tenant, ...(scope.kind === "session" && { sessionId: scope.sessionId }), atMs };
@@ -83,7 +82,7 @@ export async function turnReadOnly(parts: { readonly store: Store; readonly cloc
 /** The switches that are on for a tenant: for everything, for it, for its sessions. */
 export async function readOnlyStates(store: Store, tenant: string): Promise<readonly ReadOnlyState[]> {
   const [all] = await store.read([{ space, tenant: "", key: "all" }]);
-  const rows = await store.scan({ space, tenant, limit: statesMax });
+  const rows = await store.scan({ space, tenant, limit: fixedBounds.readOnlyStatesMax });
   return [...(all === undefined ? [] : [all]), ...rows].filter(isSwitchedOn).map((row) => {
     const { reason, by, atMs } = row.body as unknown as { readonly reason: string; readonly by: string; readonly atMs: number };
     return { scope: scopeOfRow(row), reason, by, sinceMs: atMs };

@@ -3,6 +3,7 @@
  * what it read. The row holds times and no content; the content is where it is anyway, encrypted in the ledger, and goes with its key.
  */
 import { canonicalJson } from "../base/canonical-json.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { Operation, Store } from "../store/store.ts";
 import { isShared } from "../store/shared.ts";
@@ -19,13 +20,11 @@ export interface ReaderSession {
   readonly atMs: number;
 }
 
-const digestHexChars = 32;
-
 /** Names a principal under a credential within a tenant, without telling who that is. */
 export function readerOf(session: LiveSession): string {
   let digest = digests.get(session);
   if (digest === undefined) {
-    digest = sha256Hex(canonicalJson([session.principal.user, session.credentialId])).slice(0, digestHexChars);
+    digest = sha256Hex(canonicalJson([session.principal.user, session.credentialId])).slice(0, fixedBounds.digestHexChars);
     digests.set(session, digest);
   }
   return digest;

@@ -1,4 +1,5 @@
 import { assert } from "../base/assert.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { settleSessionBudget } from "../budget/holds.ts";
 import type { Json } from "../domain/json.ts";
 import type { Outcome } from "../domain/outcome.ts";
@@ -20,9 +21,6 @@ import { stepReturned } from "./plan-fit.ts";
 import { settledEntry } from "./record.ts";
 import type { CallState, Verdict } from "./stage.ts";
 import { failureWords } from "./words.ts";
-
-const attemptsMax = 3;
-const changesMax = 10;
 
 /**
  * SETTLE: one transaction writes the outcome and resolves every claim of the gate. If it cannot be written, the result of a read is withheld (its
@@ -67,7 +65,7 @@ async function settleOn(state: CallState, outcome: Ended, from: number, first?: 
     } catch (cause) {
       if (!maySettleAgain(state, attempt)) return withheld(state, outcome, cause);
     }
-    assert(attempt < changesMax, "a claim changes a few times at most");
+    assert(attempt < fixedBounds.racesMax, "a claim changes a few times at most");
   }
 }
 
@@ -76,7 +74,7 @@ async function settleOn(state: CallState, outcome: Ended, from: number, first?: 
  * it is settled once, however often it is tried and whatever became of the first time.
  */
 function maySettleAgain({ runtime, claimVersion }: CallState, attempt: number): boolean {
-  return isShared(runtime.store) && claimVersion !== undefined && attempt < attemptsMax;
+  return isShared(runtime.store) && claimVersion !== undefined && attempt < fixedBounds.settleRetriesMax;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { parseOwnJson } from "../base/own-json.ts";
 import { canonicalJson } from "../base/canonical-json.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
@@ -46,7 +47,8 @@ export function shapeResult(parts: {
 }): ShapedResult {
   const { value, text, tool, handle, charsMax, asOfMs, isForProgram } = parts;
   const media = mediaParts(value);
-  const cut = media === undefined && text.length > charsMax ? cutJson(value, text, charsMax - noteCharsMax) : { text, cutChars: 0 };
+  const cut =
+    media === undefined && text.length > charsMax ? cutJson(value, text, charsMax - fixedBounds.cutNoteCharsMax) : { text, cutChars: 0 };
   const isCut = cut.cutChars > 0;
   return {
     parts: media ?? [isCut ? { kind: "json", value: cutValue(cut.text, handle) } : { kind: "json", value, text }],
@@ -58,9 +60,6 @@ export function shapeResult(parts: {
     asOfMs,
   };
 }
-
-// Room for what is said beside a cut result.
-const noteCharsMax = 150;
 
 function cutValue(cutText: string, handle: string | undefined): Json {
   return { cut: parseOwnJson(cutText) as Json, note: `this result was cut; the whole is at handle ${handle ?? "(none)"}` };

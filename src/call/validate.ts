@@ -1,11 +1,10 @@
 import { canonicalJson } from "../base/canonical-json.ts";
 import { cleanForPeople } from "../approvals/card.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { sha256Hex } from "../base/hash.ts";
 import { ArgumentTexts } from "./argument-texts.ts";
 import { stop } from "./endings.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
-
-const pathCharsMax = 120;
 
 /**
  * Arguments against the tool's schema. Safe repairs are recorded and said; everything downstream uses the one value that came out. The request's
@@ -20,7 +19,7 @@ export function validate(state: CallState): Verdict {
     const where =
       first === undefined
         ? ""
-        : `: ${first.path === "" ? "the arguments" : `\`${cleanForPeople(first.path, pathCharsMax)}\``} must be ${first.expected}`;
+        : `: ${first.path === "" ? "the arguments" : `\`${cleanForPeople(first.path, fixedBounds.shownPathCharsMax)}\``} must be ${first.expected}`;
     const more = checked.problems.length > 1 ? ` (and ${checked.problems.length - 1} more, see fields)` : "";
     return stop("ARGUMENTS_INVALID", `the arguments of \`${tool.name}\` do not fit its schema${where}${more}`, {
       fields: checked.problems,

@@ -2,10 +2,10 @@
  * Values hidden in another notation are read once: percent escapes, base64, hexadecimal, JSON inside a string. Once, since text that has to be
  * decoded twice is nothing that a model copies by accident, and endless unwrapping would be a bill for whoever has to pay it.
  */
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { parseOwnJson } from "../base/own-json.ts";
 import type { Json } from "../domain/json.ts";
 
-const encodedCharsMin = 16;
 const base64Run = /[A-Za-z0-9+/_-]{16,}={0,2}/g;
 const hexRun = /^(?:[0-9a-f]{2}){8,}$/i;
 const percentEscape = /%[0-9a-f]{2}/i;
@@ -23,7 +23,7 @@ export function decodedOnce(text: string): readonly string[] {
   for (let start = 0; start < text.length;) {
     const space = text.indexOf(" ", start);
     const end = space < 0 ? text.length : space;
-    if (end - start >= encodedCharsMin) decodeRuns(text.slice(start, end), found);
+    if (end - start >= fixedBounds.encodedCharsMin) decodeRuns(text.slice(start, end), found);
     start = end + 1;
   }
   return found;
@@ -39,7 +39,7 @@ function decodeRuns(part: string, found: string[]): void {
 
 /** Whether a text is worth handing to `decodedOnce`; cheap. */
 export function mayHoldCode(text: string): boolean {
-  return text.includes("%") || text.length >= encodedCharsMin;
+  return text.includes("%") || text.length >= fixedBounds.encodedCharsMin;
 }
 
 /** The value of a text that is JSON of an object or a list; undefined otherwise. */

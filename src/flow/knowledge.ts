@@ -3,6 +3,7 @@
  * sessions of one principal and credential, so that a new conversation sheds nothing; what grants (the user's words, trusted and directory values)
  * belongs to one session and dies with it. Everything here is bounded, and whatever is forgotten can only restrict more.
  */
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { RecentValues } from "../base/recent-values.ts";
 import type { Json } from "../domain/json.ts";
 import type { Label } from "../domain/label.ts";
@@ -10,7 +11,7 @@ import { decodedOnce, embeddedJson, mayHoldCode } from "./decode-once.ts";
 import { fold, foldValue } from "./fold.ts";
 import type { LabelReader } from "./labels.ts";
 import { PointedAt } from "./pointed-at.ts";
-import { keep, sliceChars, type KnowledgeBounds, type Origin, type Restrictions } from "./restrictions.ts";
+import { keep, type KnowledgeBounds, type Origin, type Restrictions } from "./restrictions.ts";
 import type { ShingleIndex } from "./shingles.ts";
 import { amountOf, dayOf } from "./spellings.ts";
 import { actionablesIn, normalUrl } from "./tokens.ts";
@@ -44,10 +45,6 @@ interface Repeated {
   readonly isOutside: boolean;
 }
 
-const repeatedMax = 4;
-const repeatedCharsMax = 2_048;
-const leafCharsMax = 300;
-const depthMax = 66;
 const ibanGroups = /\b[a-z]{2}\d{2}(?: [a-z0-9]{4}){2,7}(?: [a-z0-9]{1,4})?\b/g;
 
 /** Everything known in one session. */
@@ -89,7 +86,7 @@ export class SessionKnowledge {
       if (restrictions.find(form) !== undefined && this.vouchedFor(form) === undefined && !this.words.says(form))
         restrictions.carried(form);
     };
-    if (text.length <= leafCharsMax) for (const form of vouchedForms(text)) note(form);
+    if (text.length <= fixedBounds.knownValueCharsMax) for (const form of vouchedForms(text)) note(form);
     for (const { value } of actionablesIn(text)) note(value);
   }
 
@@ -108,13 +105,13 @@ export class SessionKnowledge {
    * indexed in is the present one.
    */
   #isKnown({ text, labels, origin }: ReadResult): boolean {
-    if (text === undefined || text.length > repeatedCharsMax) return false;
+    if (text === undefined || text.length > fixedBounds.repeatedResultCharsMax) return false;
     const table = this.restrictions.untrustedTable;
     const { isNamed, isOutside } = origin;
     const known = this.#repeated.find((each) => each.text === text);
     if (known?.table === table && known.labels === labels && known.isNamed === isNamed && known.isOutside === isOutside) return true;
     if (known !== undefined) this.#repeated.splice(this.#repeated.indexOf(known), 1);
-    else if (this.#repeated.length >= repeatedMax) this.#repeated.shift();
+    else if (this.#repeated.length >= fixedBounds.repeatedResultsMax) this.#repeated.shift();
     this.#repeated.push({ text, labels, table, isNamed, isOutside });
     return false;
   }
@@ -149,7 +146,8 @@ export class SessionKnowledge {
       const { value, pointer, field, depth } = top;
       if (value === null || typeof value === "boolean") continue;
       if (typeof value === "object") {
-        if (depth >= depthMax) continue;
+        // A result is no deeper than `resultDepthMax`; what it holds as text is bounded here, and stays known as text beyond.
+        if (depth >= fixedBounds.embeddedDepthMax) continue;
         if (!Array.isArray(value)) reader.object(value as { readonly [key: string]: Json });
         for (const [key, member] of Object.entries(value as { readonly [key: string]: Json })) {
           const isList = Array.isArray(value);
@@ -161,7 +159,7 @@ export class SessionKnowledge {
             value: member,
             pointer: result.labels.whole === undefined ? `${pointer}/${key}` : "",
             field: isList ? field : key,
-            depth: depth + 1,
+            depth: depth === 0 ? 0 : depth + 1,
           });
         }
         continue;
@@ -170,11 +168,11 @@ export class SessionKnowledge {
       const text = String(value);
       const inner = typeof value === "string" ? embeddedJson(value) : undefined;
       // Leaves of JSON inside a string have the label of the string.
-      if (inner !== undefined && depth < depthMax) stack.push({ value: inner, pointer, field, depth: depth + 1 });
-      for (let start = 0; start < text.length; start += sliceChars) {
-        chars += Math.min(sliceChars, text.length - start);
+      if (inner !== undefined && depth < fixedBounds.embeddedDepthMax) stack.push({ value: inner, pointer, field, depth: depth + 1 });
+      for (let start = 0; start < text.length; start += fixedBounds.indexSliceChars) {
+        chars += Math.min(fixedBounds.indexSliceChars, text.length - start);
         this.#addText(text, { start, label, origin, from: result.origin });
-        if (chars >= sliceChars) {
+        if (chars >= fixedBounds.indexSliceChars) {
           chars = 0;
           yield;
         }
@@ -191,7 +189,10 @@ export class SessionKnowledge {
     const { label, origin } = part;
     const isSensitive = isGuarded(label);
     if (label.integrity === "trusted" && !isSensitive) return;
-    const slice = text.length <= sliceChars ? text : text.slice(Math.max(0, part.start - leafCharsMax), part.start + sliceChars);
+    const slice =
+      text.length <= fixedBounds.indexSliceChars
+        ? text
+        : text.slice(Math.max(0, part.start - fixedBounds.knownValueCharsMax), part.start + fixedBounds.indexSliceChars);
     const folded = fold(slice);
     const tables = [
       ...(label.integrity === "trusted" ? [] : [this.restrictions.untrustedTable]),
@@ -211,7 +212,7 @@ export class SessionKnowledge {
 
   #addLeaf(text: string, leaf: { readonly label: Label; readonly field: string; readonly from: Origin }): void {
     const { label, field, from } = leaf;
-    const isShort = text.length <= leafCharsMax;
+    const isShort = text.length <= fixedBounds.knownValueCharsMax;
     if (isShort && from.isNamed && field !== "") keep(this.#fields, `${fold(field)}\u0000${foldValue(text)}`, from);
     if (label.integrity === "untrusted") return;
     const vouched: Vouched = { integrity: label.integrity, origin: from };

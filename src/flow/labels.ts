@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { defaultLabel, type Label } from "../domain/label.ts";
 import type { Tool } from "../domain/tool.ts";
 
@@ -50,14 +51,12 @@ function compile(tool: Pick<Tool, "source" | "outputLabels">): LabelReader {
         const steps = shape.split("/").slice(1);
         const pattern = patterns.find((candidate) => fits(candidate.steps, steps));
         label = pattern === undefined ? base : { ...base, ...pattern.label };
-        if (cache.size < shapesMax) cache.set(shape, label);
+        if (cache.size < fixedBounds.rememberedMax) cache.set(shape, label);
       }
       return label;
     },
   };
 }
-
-const shapesMax = 1_000;
 
 /** Whether steps of a place fit a pattern. Bounded: `**` is tried at every place once per step. */
 function fits(pattern: readonly string[], steps: readonly string[], patternAt = 0, at = 0): boolean {

@@ -2,6 +2,7 @@
  * What the user pointed at without spelling it out: the record that has the name they gave, and the one address that stands at the place they named. Both
  * count only as long as they are the only ones: whoever can write there as well makes them ambiguous, and an ambiguous value vouches for nothing.
  */
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Json } from "../domain/json.ts";
 import { RecentValues } from "../base/recent-values.ts";
 import { foldValue } from "./fold.ts";
@@ -10,13 +11,6 @@ import { splitName } from "./roles.ts";
 import { actionablesIn, type Actionable } from "./tokens.ts";
 import type { UserWords } from "./user-words.ts";
 
-const namesMax = 500;
-const placesMax = 1_000;
-const objectsMax = 200;
-const textCharsMax = 100_000;
-const nameCharsMax = 300;
-const nameCharsMin = 6;
-const keyCharsMax = 100;
 const idName = /^(?:id|uuid|guid)$/;
 const idOfName = /(?:^| )(?:id|uuid|guid)$/;
 
@@ -25,7 +19,7 @@ export class PointedAt {
   /** Ids by the name that the user gave; undefined once there was a second one. */
   readonly #idsByName = new Map<string, { readonly id: string; readonly origin: Origin } | undefined>();
   /** Addresses that stand alone of their kind at a place that the user named. */
-  readonly #alone = new RecentValues<Origin>(placesMax);
+  readonly #alone = new RecentValues<Origin>(fixedBounds.recordPlacesMax);
 
   /** The record that was read under a name that the user gave, where this is its id. */
   recordOf(id: string): Origin | undefined {
@@ -53,7 +47,7 @@ export class PointedAt {
     const before = this.#idsByName.get(name);
     // Names are not forgotten for new ones: that a name had two records must stay known.
     if (!this.#idsByName.has(name)) {
-      if (this.#idsByName.size < namesMax) this.#idsByName.set(name, { id, origin });
+      if (this.#idsByName.size < fixedBounds.recordNamesMax) this.#idsByName.set(name, { id, origin });
     } else if (before?.id !== id) this.#idsByName.set(name, undefined);
   }
 }
@@ -69,8 +63,8 @@ class ResultReader {
   readonly #words: UserWords;
   readonly #told: Told;
   readonly #found = new Map<Actionable["kind"], string | undefined>();
-  #objectsLeft = objectsMax;
-  #charsLeft = textCharsMax;
+  #objectsLeft = fixedBounds.recordObjectsMax;
+  #charsLeft = fixedBounds.recordCharsMax;
 
   constructor(words: UserWords, told: Told) {
     this.#words = words;
@@ -84,7 +78,8 @@ class ResultReader {
     if (id === undefined) return;
     this.#objectsLeft -= 1;
     for (const [key, value] of Object.entries(members)) {
-      if (typeof value !== "string" || value.length < nameCharsMin || value.length > nameCharsMax) continue;
+      if (typeof value !== "string" || value.length < fixedBounds.recordNameCharsMin || value.length > fixedBounds.knownValueCharsMax)
+        continue;
       if (idKind(key) === "none" && this.#words.says(value)) this.#told.name(foldValue(value), id);
     }
   }
@@ -125,15 +120,14 @@ function ownId(members: { readonly [name: string]: Json }): string | undefined {
 type IdKind = "own" | "of" | "none";
 
 const kinds = new Map<string, IdKind>();
-const kindsMax = 2_000;
 
 /** Whether a name is that of an id: of the object itself, or of something. The same names come again and again. */
 function idKind(key: string): IdKind {
   let kind = kinds.get(key);
   if (kind === undefined) {
-    const name = splitName(key.slice(0, keyCharsMax));
+    const name = splitName(key.slice(0, fixedBounds.memberNameCharsMax));
     kind = idName.test(name) ? "own" : idOfName.test(name) ? "of" : "none";
-    if (kinds.size < kindsMax) kinds.set(key, kind);
+    if (kinds.size < fixedBounds.rememberedMax) kinds.set(key, kind);
   }
   return kind;
 }

@@ -2,6 +2,7 @@
  * What restricts: untrusted and sensitive text that a principal has read under one credential, in all of its sessions. Bounded; what is forgotten from
  * its tables stays in them without its origin.
  */
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { RecentValues } from "../base/recent-values.ts";
 import { foldValue } from "./fold.ts";
 import { forgottenOrigin, ShingleIndex, type Found } from "./shingles.ts";
@@ -26,13 +27,8 @@ export interface KnowledgeBounds {
   readonly valuesMax: number;
 }
 
-/** Values of arguments that wait, of calls in a row whose results were known. They excuse and never restrict, so the oldest may be forgotten. */
-const givenWaitingMax = 256;
-const originsMax = 60_000;
 /** Where a text may stand of which nobody knows. */
 const anywhere: Found = { origin: forgottenOrigin };
-/** Characters that are indexed between two turns of the event loop. */
-export const sliceChars = 32_768;
 
 /** What restricts: untrusted and sensitive text that a principal has read under one credential. */
 export class Restrictions {
@@ -172,8 +168,8 @@ export class Restrictions {
       const all = [...values];
       this.queue(0, () => this.#indexGiven(all));
       this.#givenWaiting = all;
-    } else if (waiting.length < givenWaitingMax) waiting.push(...values);
-    else for (const value of values) waiting[(this.#givenAt = (this.#givenAt + 1) % givenWaitingMax)] = value;
+    } else if (waiting.length < fixedBounds.givenWaitingMax) waiting.push(...values);
+    else for (const value of values) waiting[(this.#givenAt = (this.#givenAt + 1) % fixedBounds.givenWaitingMax)] = value;
   }
 
   *#indexGiven(values: readonly string[]): Generator<void> {
@@ -187,7 +183,7 @@ export class Restrictions {
   settle(pause: () => Promise<void>): Promise<void> | undefined {
     if (this.#indexing !== undefined) return this.#indexing;
     if (this.#waiting.length === 0) return undefined;
-    if (this.#waitingChars <= sliceChars) {
+    if (this.#waitingChars <= fixedBounds.indexSliceChars) {
       for (const _slice of this.#slices()) continue;
       return undefined;
     }
@@ -208,7 +204,7 @@ export class Restrictions {
   }
 
   addOrigin(origin: Origin): number {
-    if (this.#origins.length >= originsMax) return originsMax;
+    if (this.#origins.length >= fixedBounds.originsMax) return fixedBounds.originsMax;
     return this.#origins.push(origin) - 1;
   }
 

@@ -2,6 +2,7 @@
  * What arguments mean. A tool declares it; where it does not, names and descriptions say it, which is a guess that people confirm
  * (`signalbox tools roles`). A guess may only lead to more questions: what lifts a question needs a declaration.
  */
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { ArgumentRole, Tool } from "../domain/tool.ts";
 
@@ -15,8 +16,6 @@ export interface ArgumentLeaf {
   readonly isDeclared: boolean;
   readonly value: string | number;
 }
-
-const leavesMax = 1_000;
 
 type Described = Pick<Tool, "argumentRoles" | "inputSchema">;
 
@@ -36,7 +35,7 @@ function leavesIn(tool: Described, args: JsonObject): readonly ArgumentLeaf[] {
   const leaves: ArgumentLeaf[] = [];
   const hasDeclared = Object.keys(tool.argumentRoles).length > 0;
   const open = (value: Json, place: Place): void => {
-    if (leaves.length >= leavesMax || value === null || typeof value === "boolean") return;
+    if (leaves.length >= fixedBounds.argumentLeavesMax || value === null || typeof value === "boolean") return;
     const declared = tool.argumentRoles[place.pattern] ?? tool.argumentRoles[place.pointer];
     if (typeof value === "object") {
       const isList = Array.isArray(value);
@@ -130,14 +129,13 @@ const guesses: readonly Guess[] = [
 
 /** What names suggest under one schema, which is the same at every call of its tool. */
 const known = new WeakMap<object, Map<string, ArgumentRole | undefined>>();
-const knownMax = 200;
 
 /** The role that a name and its schema suggest; undefined where they suggest none. */
 export function inferredRole(field: string, schema: Json | undefined): ArgumentRole | undefined {
   if (typeof schema !== "object" || schema === null) return suggested(field, schema);
   const names = known.get(schema) ?? new Map<string, ArgumentRole | undefined>();
   if (names.size === 0) known.set(schema, names);
-  if (!names.has(field) && names.size < knownMax) names.set(field, suggested(field, schema));
+  if (!names.has(field) && names.size < fixedBounds.rememberedMax) names.set(field, suggested(field, schema));
   return names.has(field) ? names.get(field) : suggested(field, schema);
 }
 

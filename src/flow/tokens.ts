@@ -2,6 +2,7 @@
  * Actionable values inside a text: what somebody could be made to write to, pay to, open or dial. Found in content that leaves, and in trusted text
  * that may vouch for them. Each in one normal form, so that notation does not tell two spellings of the same place apart.
  */
+import { fixedBounds } from "../base/fixed-bounds.ts";
 
 /** A place that something can be sent to or fetched from. */
 export interface Actionable {
@@ -22,13 +23,11 @@ const anyWww = /www\./i;
 const ibanStart = /[A-Z]{2}\d{2}/;
 const phoneStart = /\d[\d ().-]{7}/;
 
-const actionablesMax = 200;
-
-/** Every actionable value of a text, at most 200. */
+/** Every actionable value of a text, at most `actionablesMax`. */
 export function actionablesIn(text: string): readonly Actionable[] {
   const found: Actionable[] = [];
   const add = (kind: Actionable["kind"], value: string | undefined, original: string): void => {
-    if (value !== undefined && found.length < actionablesMax) found.push({ kind, value, text: original });
+    if (value !== undefined && found.length < fixedBounds.actionablesMax) found.push({ kind, value, text: original });
   };
   // Most texts hold nothing of a kind, and what every match of a pattern has to have in it is found faster than the pattern is tried at each place.
   if (text.includes("@")) for (const [match] of text.matchAll(emailPattern)) add("email", normalEmail(match), match);

@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { ArgumentRole, Tool } from "../domain/tool.ts";
 import { decodedOnce } from "./decode-once.ts";
@@ -39,8 +40,6 @@ export function isConsequential(tool: Pick<Tool, "tier" | "isEgress">): boolean 
 }
 
 const steeringRoles: readonly ArgumentRole[] = ["target", "ref", "amount", "date", "command", "credential"];
-const shortCharsMax = 120;
-const guardedWordsMin = 5;
 
 /** Traces every argument of a consequential call and judges it. Results that were read must have been indexed. */
 export function traceCall(call: FlowCall, knowledge: SessionKnowledge): FlowTrace {
@@ -89,7 +88,7 @@ export function traceCall(call: FlowCall, knowledge: SessionKnowledge): FlowTrac
 /** An argument that means nothing known is content when it is long, and refers to something when it is short. */
 function roleOf({ role, value }: ArgumentLeaf): ArgumentRole {
   if (role !== undefined) return role;
-  return typeof value === "string" && (value.length > shortCharsMax || value.includes("\n")) ? "content" : "ref";
+  return typeof value === "string" && (value.length > fixedBounds.steeringCharsMax || value.includes("\n")) ? "content" : "ref";
 }
 
 function fromOf(leaf: ArgumentLeaf): Traced["roleFrom"] {
@@ -272,8 +271,8 @@ function isGuardedText(text: string, restrictions: Restrictions): boolean {
     const words = fold(plain).match(/[\p{L}\p{N}]+/gu) ?? [];
     for (const [group] of plain.matchAll(/\d[\d .-]{4,}\d/g)) if (restrictions.isSensitive(group.replace(/\D/g, ""))) return true;
     for (const word of words) if (/\d/.test(word) && word.length >= 6 && restrictions.isSensitive(word)) return true;
-    for (let at = 0; at + guardedWordsMin <= words.length; at += 1) {
-      if (restrictions.isSensitive(words.slice(at, at + guardedWordsMin).join(" "))) return true;
+    for (let at = 0; at + fixedBounds.guardedWordsMin <= words.length; at += 1) {
+      if (restrictions.isSensitive(words.slice(at, at + fixedBounds.guardedWordsMin).join(" "))) return true;
     }
     return false;
   });

@@ -1,7 +1,5 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { fold, foldValue, isWordCode } from "./fold.ts";
-
-const charsKeptMax = 400_000;
-const valueCharsMin = 3;
 
 /** What the user said in one conversation, in their own words. Values that they named may be acted on; nothing else of what was read may. */
 export class UserWords {
@@ -11,7 +9,7 @@ export class UserWords {
   #version = 0;
   #isAttested = true;
 
-  /** Adds the words of a turn; the same words again add nothing. Beyond 400,000 characters the oldest are forgotten: what they granted ends. */
+  /** Adds the words of a turn; the same words again add nothing. Beyond `userWordsCharsMax` the oldest are forgotten: what they granted ends. */
   add(said: string, isAttested: boolean): void {
     if (this.#seen.has(said)) return;
     this.#seen.add(said);
@@ -20,7 +18,14 @@ export class UserWords {
     this.#chars += span.length;
     this.#isAttested &&= isAttested;
     this.#version += 1;
-    while (this.#chars > charsKeptMax && this.#spans.length > 1) this.#chars -= (this.#spans.shift() as string).length;
+    while (this.#chars > fixedBounds.userWordsCharsMax && this.#spans.length > 1) {
+      this.#chars -= (this.#spans.shift() as string).length;
+      // Both are in the order in which they came.
+      for (const oldest of this.#seen) {
+        this.#seen.delete(oldest);
+        break;
+      }
+    }
   }
 
   /** Whether nobody has told what the user said: nothing can be known of what they asked for. */
@@ -43,11 +48,11 @@ export class UserWords {
     return this.#spans;
   }
 
-  /** Whether a value occurs as a whole: bounded by something that is neither letter nor digit, nor joins an address to a longer one. Less than three characters never count. */
+  /** Whether a value occurs as a whole: bounded by something that is neither letter nor digit, nor joins an address to a longer one. Less than `tracedCharsMin` characters never count. */
   says(value: string): boolean {
     if (this.isEmpty) return false;
     const wanted = foldValue(value);
-    if (wanted.length < valueCharsMin) return false;
+    if (wanted.length < fixedBounds.tracedCharsMin) return false;
     const isJoined = address.test(wanted) ? isAddress : isWord;
     return (
       this.#spans.some((span) => occurs(span, wanted, isJoined)) ||

@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Limits } from "../base/limits.ts";
 import type { NarrowingOperator, Tool } from "../domain/tool.ts";
 import { expressionProblems } from "./check-expression.ts";
@@ -5,9 +6,6 @@ import { placeIn } from "./check-schema.ts";
 import type { PolicyDocument, Rule, RuleChange } from "./document.ts";
 import { conditionVariables, parseExpression, type Expression } from "./expression.ts";
 import type { Report } from "./problem.ts";
-
-/** How many tools one finding names. */
-const toolsNamedMax = 3;
 
 interface Surroundings {
   readonly policy: PolicyDocument;
@@ -65,8 +63,8 @@ function expressionOf(change: RuleChange, { policy, limits }: Surroundings): Exp
 /** A few of the tools, the others counted. */
 export function named(names: readonly string[]): string {
   const shown = names
-    .slice(0, toolsNamedMax)
+    .slice(0, fixedBounds.namedMax)
     .map((name) => `\`${name}\``)
     .join(", ");
-  return names.length > toolsNamedMax ? `${shown} and ${names.length - toolsNamedMax} more` : shown;
+  return names.length > fixedBounds.namedMax ? `${shown} and ${names.length - fixedBounds.namedMax} more` : shown;
 }

@@ -1,4 +1,5 @@
 import { parse } from "@bufbuild/cel";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Limits } from "../base/limits.ts";
 import { knownFunctions, matcherOf, type Expr } from "./library.ts";
 import { nearestHint } from "./problem.ts";
@@ -28,7 +29,6 @@ export const factVariables = ["args", "principal", "tool", "session", "now"] as 
 
 const typeNames = new Set(["bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type"]);
 const comparisons = new Set(["_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_"]);
-const comprehensionDepthMax = 2;
 
 /**
  * Parses one CEL expression and checks what can be known without any call: its size, the names and functions it uses, how deep it loops.
@@ -126,8 +126,8 @@ function isFacts(node: Expr | undefined): boolean {
 function visitLoop(node: Expr, place: Place, walk: Walk): void {
   if (node.exprKind.case !== "comprehensionExpr") return;
   const { iterRange, iterVar, accuVar, accuInit, loopCondition, loopStep, result } = node.exprKind.value;
-  if (place.loops >= comprehensionDepthMax) {
-    walk.problem = `loops (\`all\`, \`exists\`, \`map\`, \`filter\`) may be nested ${comprehensionDepthMax} deep at most`;
+  if (place.loops >= fixedBounds.ruleLoopsDepthMax) {
+    walk.problem = `loops (\`all\`, \`exists\`, \`map\`, \`filter\`) may be nested ${fixedBounds.ruleLoopsDepthMax} deep at most`;
     return;
   }
   for (const outside of [iterRange, accuInit]) if (outside !== undefined) visit(outside, place, walk);

@@ -2,13 +2,14 @@
  * Names of tools with stars: `crm.*` is every tool of `crm`, `docs.read_*` those that begin so, `*` all; `order.refund@1` and `crm.*@2.1` name a
  * version or the versions below it. A star stands for any run of characters, dots included. Matching is linear in pattern times name.
  */
+import { fixedBounds } from "../base/fixed-bounds.ts";
 
 const shape = /^[A-Za-z0-9_.*:/-]+(@\d+(\.\d+){0,2}([-+][0-9A-Za-z.+-]*)?)?$/;
-const globCharsMax = 200;
 
 /** Why a text is no tool glob, or undefined when it is one. */
 export function globProblem(text: string): string | undefined {
-  if (text.length > globCharsMax) return `a tool glob has at most ${globCharsMax} characters; this one has ${text.length}`;
+  if (text.length > fixedBounds.policyTextCharsMax)
+    return `a tool glob has at most ${fixedBounds.policyTextCharsMax} characters; this one has ${text.length}`;
   if (!shape.test(text)) return "a tool glob is a tool name with stars and an optional version, such as `crm.*` or `order.refund@1`";
   return undefined;
 }

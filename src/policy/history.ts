@@ -3,6 +3,7 @@
  * call are worked out, as pure values; they are looked up while it is decided and made at its gate (`src/call/history.ts`).
  */
 import { canonicalJson } from "../base/canonical-json.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { Limits } from "../base/limits.ts";
 import type { Json } from "../domain/json.ts";
@@ -109,7 +110,7 @@ function readySeparation(rule: SeparationRule, tool: Tool): readonly ReadyHistor
       claim: ({ principal }) => ({
         kind: "separation",
         rule,
-        key: `${rule.id}/${sha256Hex(canonicalJson(principal["user"] as Json)).slice(0, groupHexChars)}`,
+        key: `${rule.id}/${sha256Hex(canonicalJson(principal["user"] as Json)).slice(0, fixedBounds.digestHexChars)}`,
         classes,
         atMost,
         keepMs,
@@ -125,15 +126,13 @@ function isMember(member: string, tool: Tool): boolean {
   return Object.values(tool.outputLabels).some((label) => label.categories?.includes(category) === true);
 }
 
-const groupHexChars = 32;
-
 /** Values may be personal, so a group is known by its hash. */
 function groupOf(by: Evaluate, scope: Scope): string | Failure {
   const value = by(scope);
   if (value instanceof Failure) return value;
   const json = asJson(value);
   if (json === undefined || json === null) return failure("`by` is no value that calls can be grouped by");
-  return sha256Hex(canonicalJson(json)).slice(0, groupHexChars);
+  return sha256Hex(canonicalJson(json)).slice(0, fixedBounds.digestHexChars);
 }
 
 function microsOf(value: ReturnType<Evaluate>): number | Failure {

@@ -7,6 +7,7 @@ import { celEnv, celFunc, CelScalar, isCelError, isCelList, isCelMap, parse, pla
 import { strings } from "@bufbuild/cel/ext";
 import { RE2JS } from "re2js";
 import { isoTime } from "../base/clock.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { defaultLimits, type Limits } from "../base/limits.ts";
 import { moneyMicros } from "./money.ts";
 import { failure, type Evaluate, type Scope, type Value } from "./scope.ts";
@@ -24,7 +25,6 @@ const { STRING, INT, DOUBLE, DYN } = CelScalar;
 const extensionNames = new Set(["lowerAscii", "upperAscii", "trim"]);
 const rangeGuard = "@bounded";
 const dateText = "@dateText";
-const patternsCachedMax = 1_000;
 const libraries = new WeakMap<Limits, Library>();
 
 /** The library for these limits; made once. */
@@ -86,7 +86,7 @@ export function matcherOf(limits: Limits): (pattern: string) => (text: string) =
     let expression = compiled.get(pattern);
     if (expression === undefined) {
       expression = RE2JS.compile(pattern);
-      if (compiled.size >= patternsCachedMax) compiled.clear();
+      if (compiled.size >= fixedBounds.rememberedMax) compiled.clear();
       compiled.set(pattern, expression);
     }
     const ready = expression;

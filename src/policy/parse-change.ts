@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Json } from "../domain/json.ts";
 import type { RuleChange } from "./document.ts";
 import { conditionVariables, parseExpression } from "./expression.ts";
@@ -6,13 +7,12 @@ import type { Report } from "./problem.ts";
 import type { RuleSurroundings } from "./rule-surroundings.ts";
 
 const operators = ["cap", "subset", "flag"] as const;
-const changesMax = 20;
-const itemsMax = 1_000;
 
 /** Reads `change`: by argument, one operator each. Whether the tools allow it is found by `policy check`; where they do not, the call is denied. */
 export function parseChange(raw: unknown, surroundings: RuleSurroundings, report: Report): readonly RuleChange[] {
   const given = entries(raw, "`cap`, `subset` or `flag`", report);
-  if (given.length === 0 || given.length > changesMax) report.add(`name 1 to ${changesMax} arguments, such as \`{ amount: { cap: 50 } }\``);
+  if (given.length === 0 || given.length > fixedBounds.ruleChangesMax)
+    report.add(`name 1 to ${fixedBounds.ruleChangesMax} arguments, such as \`{ amount: { cap: 50 } }\``);
   return given.flatMap(([argument, spec]) => parseOne(argument, spec, surroundings, report.at(argument)) ?? []);
 }
 
@@ -40,9 +40,9 @@ function parseOne(argument: string, raw: unknown, surroundings: RuleSurroundings
     place.add(`expected a number, or CEL that gives one; got ${kindOf(given)}`);
     return undefined;
   }
-  if (Array.isArray(given) && given.length > 0 && given.length <= itemsMax && given.every(isScalar))
+  if (Array.isArray(given) && given.length > 0 && given.length <= fixedBounds.policyItemsMax && given.every(isScalar))
     return { argument, operator, value: given };
-  place.add(`expected a list of 1 to ${itemsMax} texts or numbers, or CEL that gives one; got ${kindOf(given)}`);
+  place.add(`expected a list of 1 to ${fixedBounds.policyItemsMax} texts or numbers, or CEL that gives one; got ${kindOf(given)}`);
   return undefined;
 }
 

@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Limits } from "../base/limits.ts";
 import type { HistoryRule, SeparationRule, SequenceRule } from "./document.ts";
 import { durationMs } from "./duration.ts";
@@ -10,7 +11,6 @@ import type { RuleSurroundings } from "./rule-surroundings.ts";
 const sequenceMembers = ["id", "on", "when", "by", "max", "sum", "per", "after", "afterBy", "within", "effect", "approvers", "reason"];
 const separationMembers = ["id", "classes", "atMost", "keep", "effect", "approvers", "reason"];
 const keepDefault = "24h";
-const reasonCharsMax = 500;
 
 /** Reads `sequences`: how often, how much and in which order. */
 export function parseSequences(raw: unknown, surroundings: RuleSurroundings, report: Report): readonly SequenceRule[] {
@@ -97,7 +97,7 @@ function classProblem(entry: string): string | undefined {
 }
 
 function parseCommon(object: Readonly<Record<string, unknown>>, report: Report): HistoryRule {
-  const id = text(object["id"], 100, report.at("id")) ?? "";
+  const id = text(object["id"], fixedBounds.ruleNameCharsMax, report.at("id")) ?? "";
   const problem = id === "" ? undefined : builtInIdProblem(id);
   if (problem !== undefined) report.at("id").add(`\`${printable(id)}\`: ${problem}`);
   const effect = object["effect"] ?? "deny";
@@ -114,7 +114,7 @@ function parseCommon(object: Readonly<Record<string, unknown>>, report: Report):
       object["approvers"] === undefined
         ? undefined
         : textList(object["approvers"], { orOne: true, problemOf: nameProblem }, report.at("approvers")),
-    reason: object["reason"] === undefined ? undefined : text(object["reason"], reasonCharsMax, report.at("reason")),
+    reason: object["reason"] === undefined ? undefined : text(object["reason"], fixedBounds.reasonCharsMax, report.at("reason")),
   };
 }
 
@@ -129,11 +129,9 @@ function count(raw: unknown, report: Report): number {
   return wholeNumber(raw, 1, report) ?? 1;
 }
 
-const sumMax = 1_000_000_000;
-
 function amount(raw: unknown, report: Report): number {
-  if (typeof raw === "number" && raw >= 0 && raw <= sumMax) return raw;
-  report.add(`expected a number from 0 to ${sumMax}; got ${typeof raw === "number" ? `\`${raw}\`` : kindOf(raw)}`);
+  if (typeof raw === "number" && raw >= 0 && raw <= fixedBounds.sequenceSumMax) return raw;
+  report.add(`expected a number from 0 to ${fixedBounds.sequenceSumMax}; got ${typeof raw === "number" ? `\`${raw}\`` : kindOf(raw)}`);
   return 0;
 }
 

@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Limits } from "../base/limits.ts";
 import type { FactSpec, PolicyDocument, SessionBudgetSpec } from "./document.ts";
 import { domainProblem } from "./domains.ts";
@@ -7,7 +8,6 @@ import { entries, kindOf, members, nameProblem, text, textList, wholeNumber } fr
 import type { Report } from "./problem.ts";
 
 const permissionPrefix = "permission:";
-const absentCharsMax = 200;
 
 /** Reads `roles`: tool globs and `permission:NAME` entries by role. */
 export function parseRoles(raw: unknown, report: Report): PolicyDocument["roles"] {
@@ -33,9 +33,9 @@ export function parseFacts(raw: unknown, limits: Limits, report: Report): Policy
       place.add("a fact's name is used in expressions: letters, digits and `_`, beginning with a letter");
     const object = members(spec, { known: ["tool", "arguments", "absent", "cacheMs"] }, place);
     if (object === undefined) continue;
-    const tool = text(object["tool"], 200, place.at("tool")) ?? "";
+    const tool = text(object["tool"], fixedBounds.policyTextCharsMax, place.at("tool")) ?? "";
     if (tool.includes("*")) place.at("tool").add("a fact is looked up by one tool; stars are not allowed here");
-    const absent = object["absent"] === undefined ? undefined : text(object["absent"], absentCharsMax, place.at("absent"));
+    const absent = object["absent"] === undefined ? undefined : text(object["absent"], fixedBounds.policyTextCharsMax, place.at("absent"));
     const cacheMs = wholeNumber(object["cacheMs"], 1, place.at("cacheMs"));
     if (cacheMs !== undefined && cacheMs > limits.factCacheMsMax)
       place.at("cacheMs").add(`a fact is kept for at most ${limits.factCacheMsMax} ms (\`factCacheMsMax\`)`);

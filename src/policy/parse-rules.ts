@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Limits } from "../base/limits.ts";
 import type { Rule } from "./document.ts";
 import { conditionVariables, parseExpression } from "./expression.ts";
@@ -12,8 +13,6 @@ const known = ["id", "on", "when", "effect", "waives", "approvers", "quorum", "c
 const effects = ["allow", "modify", "ask", "defer", "deny"] as const;
 const reservedPrefixes = ["tier:", "error:", "limits:", "fact:", "purpose:", "approvers:", "egress:", "point:"];
 const reservedIds = ["grant", "permission", "ownership", "duplicate", "changed"];
-const reasonCharsMax = 500;
-const onMax = 1_000;
 
 /** Reads `rules`. Ids are unique and none may look like a built-in reason. */
 export function parseRules(raw: unknown, surroundings: RuleSurroundings, report: Report): readonly Rule[] {
@@ -57,14 +56,14 @@ function parseRule(raw: unknown, surroundings: RuleSurroundings, report: Report)
     // Absent rather than undefined, so that the versions of policies without any stay what they were.
     ...(object["change"] !== undefined && { change: parseChange(object["change"], surroundings, report.at("change")) }),
     ...(effect === "defer" && { defer: parseDelay(object, surroundings, report) }),
-    reason: object["reason"] === undefined ? undefined : text(object["reason"], reasonCharsMax, report.at("reason")),
+    reason: object["reason"] === undefined ? undefined : text(object["reason"], fixedBounds.reasonCharsMax, report.at("reason")),
   };
   if (effect !== undefined) checkParts(rule, object, report);
   return id === undefined ? undefined : rule;
 }
 
 function parseId(raw: unknown, report: Report): string | undefined {
-  const id = text(raw, 100, report);
+  const id = text(raw, fixedBounds.ruleNameCharsMax, report);
   if (id === undefined) return undefined;
   const problem = builtInIdProblem(id);
   if (problem === undefined) return id;
@@ -91,7 +90,8 @@ function parseEffect(raw: unknown, report: Report): Rule["effect"] | undefined {
 function parseOn(raw: unknown, report: Report): readonly string[] {
   const globs = textList(raw, { orOne: true, problemOf: globProblem }, report);
   if (Array.isArray(raw) && raw.length === 0) report.add("a rule names at least one tool; `*` is every tool");
-  if (globs.length > onMax) report.add(`a rule names at most ${onMax} globs; this one has ${globs.length}`);
+  if (globs.length > fixedBounds.policyItemsMax)
+    report.add(`a rule names at most ${fixedBounds.policyItemsMax} globs; this one has ${globs.length}`);
   return globs;
 }
 

@@ -1,3 +1,5 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
+
 /** One thing wrong with a policy. Whoever read the file maps the pointer to a line. */
 export interface Problem {
   /** JSON pointer (RFC 6901) into the policy, `""` for the whole. */
@@ -24,18 +26,18 @@ export function reportInto(problems: Problem[], path = ""): Report {
   };
 }
 
-const nameCharsMax = 80;
-const candidatesMax = 2_000;
-
-/** ` (nearest: \`x\`)` for a mistyped name, or nothing where no known name is close. At most 2,000 names of 80 characters are compared. */
+/** ` (nearest: \`x\`)` for a mistyped name, or nothing where no known name is close. At most `hintNamesMax` names of `comparedCharsMax` characters are compared. */
 export function nearestHint(name: string, known: Iterable<string>): string {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
   let compared = 0;
   for (const candidate of known) {
     compared += 1;
-    if (compared > candidatesMax) break;
-    const distance = editDistance(name.slice(0, nameCharsMax).toLowerCase(), candidate.slice(0, nameCharsMax).toLowerCase());
+    if (compared > fixedBounds.hintNamesMax) break;
+    const distance = editDistance(
+      name.slice(0, fixedBounds.comparedCharsMax).toLowerCase(),
+      candidate.slice(0, fixedBounds.comparedCharsMax).toLowerCase(),
+    );
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best === undefined ? "" : ` (nearest: \`${best}\`)`;

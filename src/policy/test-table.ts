@@ -1,4 +1,5 @@
 import { parseIsoTime } from "../base/clock.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { defaultLimits } from "../base/limits.ts";
 import type { Decision } from "../domain/decision.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
@@ -36,7 +37,6 @@ export interface CaseResult {
 
 const known = ["name", "tenant", "user", "roles", "attributes", "tool", "args", "facts", "now", "expect", "rule"];
 const effects = ["allow", "modify", "ask", "defer", "deny"] as const;
-const casesMax = 10_000;
 
 /** Reads a table (`cases:` with a list, or the list itself), all problems at once. */
 export function parseTestTable(raw: unknown): { readonly cases: readonly PolicyCase[] } | { readonly problems: readonly Problem[] } {
@@ -46,8 +46,10 @@ export function parseTestTable(raw: unknown): { readonly cases: readonly PolicyC
   const list = isList ? (raw as unknown[]) : members(raw, { known: ["cases"] }, top)?.["cases"];
   const report = isList ? top : top.at("cases");
   if (problems.length > 0) return { problems };
-  if (!Array.isArray(list) || list.length > casesMax) {
-    report.add(`expected a list of at most ${casesMax} cases; got ${Array.isArray(list) ? `${list.length}` : kindOf(list)}`);
+  if (!Array.isArray(list) || list.length > fixedBounds.policyCasesMax) {
+    report.add(
+      `expected a list of at most ${fixedBounds.policyCasesMax} cases; got ${Array.isArray(list) ? `${list.length}` : kindOf(list)}`,
+    );
     return { problems };
   }
   const cases = list.map((item, index) => parseCase(item, index, report.at(index)));
@@ -60,17 +62,17 @@ function parseCase(raw: unknown, index: number, report: Report): PolicyCase | un
   const expect = effects.find((effect) => effect === object["expect"]);
   if (expect === undefined) report.at("expect").add("expected `allow`, `modify`, `ask`, `defer` or `deny`");
   return {
-    name: object["name"] === undefined ? `case ${index}` : (text(object["name"], 200, report.at("name")) ?? ""),
-    tenant: object["tenant"] === undefined ? "test" : (text(object["tenant"], 200, report.at("tenant")) ?? ""),
-    user: object["user"] === undefined ? "user" : (text(object["user"], 200, report.at("user")) ?? ""),
+    name: object["name"] === undefined ? `case ${index}` : (text(object["name"], fixedBounds.policyTextCharsMax, report.at("name")) ?? ""),
+    tenant: object["tenant"] === undefined ? "test" : (text(object["tenant"], fixedBounds.policyTextCharsMax, report.at("tenant")) ?? ""),
+    user: object["user"] === undefined ? "user" : (text(object["user"], fixedBounds.policyTextCharsMax, report.at("user")) ?? ""),
     roles: object["roles"] === undefined ? [] : textList(object["roles"], { orOne: true, problemOf: () => undefined }, report.at("roles")),
     attributes: jsonMembers(object["attributes"], report.at("attributes")),
-    tool: text(object["tool"], 200, report.at("tool")) ?? "",
+    tool: text(object["tool"], fixedBounds.policyTextCharsMax, report.at("tool")) ?? "",
     args: jsonMembers(object["args"], report.at("args")),
     facts: jsonMembers(object["facts"], report.at("facts")),
     nowMs: parseNow(object["now"], report.at("now")),
     expect: expect ?? "deny",
-    rule: object["rule"] === undefined ? undefined : text(object["rule"], 200, report.at("rule")),
+    rule: object["rule"] === undefined ? undefined : text(object["rule"], fixedBounds.policyTextCharsMax, report.at("rule")),
   };
 }
 

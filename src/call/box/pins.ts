@@ -1,3 +1,4 @@
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
 import { toolAdmitted, toolQuarantined, toolWithdrawn } from "../../ledger/pin-entries.ts";
 import type { EntryDraft, Row, RowKey, Store } from "../../store/store.ts";
@@ -77,9 +78,9 @@ export function createPins({ store, now }: { readonly store: Store; readonly now
       const prefix = `${source}.`;
       const found: { tool: string; pin: Pin }[] = [];
       for (let after: string | undefined; ;) {
-        const rows = await store.scan({ space, tenant: "", prefix, limit: pageRows, ...(after !== undefined && { after }) });
+        const rows = await store.scan({ space, tenant: "", prefix, limit: fixedBounds.scanRowsMax, ...(after !== undefined && { after }) });
         found.push(...rows.map((row) => ({ tool: row.key, pin: pinOf(row) })));
-        if (rows.length < pageRows) return found;
+        if (rows.length < fixedBounds.scanRowsMax) return found;
         after = rows[rows.length - 1]?.key;
       }
     },
@@ -105,8 +106,6 @@ export function createPins({ store, now }: { readonly store: Store; readonly now
     },
   };
 }
-
-const pageRows = 200;
 
 function rowKey(tool: string): RowKey {
   return { space, tenant: "", key: tool };

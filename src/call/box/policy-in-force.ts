@@ -1,3 +1,4 @@
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { Limits } from "../../base/limits.ts";
 import type { Json } from "../../domain/json.ts";
 import { toolCallError } from "../../errors/tool-call-error.ts";
@@ -34,7 +35,6 @@ interface NamedPolicy {
 /** Names the policy in force. */
 export const activePolicyKey: RowKey = { space: "policy", tenant: "", key: "active" };
 const documentKey: RowKey = { space: "policy", tenant: "", key: "document" };
-const attemptsMax = 10;
 
 /** A policy ready to decide, from data. `CONFIG_INVALID` with every problem of it. */
 export function policyInForce(raw: unknown, limits: Limits): ActivePolicy {
@@ -61,7 +61,7 @@ function readPolicy(raw: unknown, limits: Limits): PolicyDocument {
 export async function putInForce(runtime: Runtime, change: PolicyChange): Promise<void> {
   const { policy, raw, by, isFile } = change;
   const { version } = policy.engine;
-  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+  for (let attempt = 0; attempt < fixedBounds.racesMax; attempt += 1) {
     const [row] = await runtime.store.read([activePolicyKey]);
     const named = namedIn(row);
     const fileVersion = isFile ? version : named?.fileVersion;

@@ -5,6 +5,7 @@
  * besides told on it, every `channelPulseMs`; the store's pulse goes on as before, so that nothing changes but the speed when the channel is away.
  */
 import type { Timer } from "../../base/clock.ts";
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { Json } from "../../domain/json.ts";
 import type { BreakerNews, SharedBreakers } from "../../resilience/shared-breakers.ts";
 import { readNews, writeNews, type Counts } from "../../store/process-news.ts";
@@ -46,8 +47,6 @@ interface Told {
 }
 
 const space = "pulse";
-/** A process that fell silent is forgotten after so many pulses. */
-const silentPulses = 120;
 
 /** Starts it; nothing happens on a store that nobody shares. Rejects where the channel cannot be opened at all. */
 export async function startPulse(runtime: Runtime, parts: PulseParts): Promise<Pulse> {
@@ -83,7 +82,7 @@ class SharedPulse implements Pulse {
     const { clock, limits } = runtime;
     this.#breakers = breakers;
     this.#runtime = runtime;
-    this.#counts = createOwnCounts(rates, { keysMax: limits.pulseKeysMax, keepMs: silentPulses * limits.pulseMs });
+    this.#counts = createOwnCounts(rates, { keysMax: limits.pulseKeysMax, keepMs: fixedBounds.silentPulsesMax * limits.pulseMs });
     this.#heard = createHeardRates(rates, { processesMax: limits.pulseProcessesMax });
     this.#wellAtMs = clock.monotonic();
     this.#own = { space, tenant: "", key: runtime.ids.next("process") };
@@ -201,7 +200,7 @@ class SharedPulse implements Pulse {
     const turn = this.#turn;
     if (turn === this.#storedTurn) return;
     const body = { turn, rates: this.#counts.all(), breakers: this.#news };
-    const dueMs = clock.now() + silentPulses * limits.pulseMs;
+    const dueMs = clock.now() + fixedBounds.silentPulsesMax * limits.pulseMs;
     await store.commit({
       operations: [{ op: "put", key: this.#own, body: body as unknown as Json, dueMs }],
       entries: [],
@@ -218,7 +217,7 @@ class SharedPulse implements Pulse {
     ]);
     for (const row of rows) if (row.key !== this.#own.key) this.#hearRow(row, clock.monotonic());
     this.#heard.begun();
-    this.#heard.forget(clock.monotonic() - silentPulses * limits.pulseMs);
+    this.#heard.forget(clock.monotonic() - fixedBounds.silentPulsesMax * limits.pulseMs);
     await this.#followPolicy(policy);
   }
 

@@ -1,3 +1,4 @@
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { LastFailure } from "../../resilience/call-stats.ts";
 import type { GuardView } from "../../resilience/guards.ts";
 import type { LoadView } from "../../resilience/load.ts";
@@ -49,7 +50,6 @@ export interface HealthReport {
   readonly tools: readonly ToolHealth[];
 }
 
-const attemptsMin = 20;
 const quietView: GuardView = {
   breaker: { state: "closed", failureCount: 0, retryAfterMs: 0 },
   running: 0,
@@ -110,6 +110,8 @@ function stateOf({ breaker, waiting, stats }: GuardView, percentMax: number): He
   if (breaker.state !== "closed") return "open";
   // Of a few attempts one failure is no share; several in a row are.
   const isFailing =
-    stats.attemptCount >= attemptsMin ? stats.failureCount * 100 > stats.attemptCount * percentMax : breaker.failureCount > 1;
+    stats.attemptCount >= fixedBounds.healthAttemptsMin
+      ? stats.failureCount * 100 > stats.attemptCount * percentMax
+      : breaker.failureCount > 1;
   return isFailing || waiting > 0 ? "degraded" : "healthy";
 }

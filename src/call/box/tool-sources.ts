@@ -4,6 +4,7 @@
  */
 import { cleanForPeople } from "../../approvals/card.ts";
 import { canonicalJson } from "../../base/canonical-json.ts";
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import { sha256Hex } from "../../base/hash.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import type { SourceListing, SourceState, SourcedTool } from "../../domain/tool-source.ts";
@@ -118,8 +119,6 @@ export function createToolSources(parts: ToolSourceParts): ToolSources {
   };
 }
 
-const attemptsMax = 5;
-
 class RunningSource {
   readonly #options: SourceOptions;
   readonly #parts: ToolSourceParts;
@@ -227,7 +226,7 @@ class RunningSource {
     const digest = sha256Hex(canonicalJson(sourced.definition));
     const { definition } = sourced;
     let pin = read;
-    for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+    for (let attempt = 0; attempt < fixedBounds.racesMax; attempt += 1) {
       const { admitted, waiting, isWithdrawn } = pin.body;
       const verdict = judgeDefinition({
         policy: this.#options.admit ?? "review",

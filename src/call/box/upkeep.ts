@@ -1,4 +1,5 @@
 import type { Timer } from "../../base/clock.ts";
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { ApprovalDesk } from "../desk/approval-desk.ts";
 import { askSpaces } from "../ask-rates.ts";
 import type { RecoveryReport } from "./box.ts";
@@ -19,7 +20,6 @@ export interface Upkeep {
   stop(): Promise<void>;
 }
 
-const purgeRowsMax = 1_000;
 /** Spaces whose rows are simply over when they are due. Keys and approvals are resolved instead. */
 const transientSpaces = [
   "meaning",
@@ -61,7 +61,7 @@ export function startUpkeep(
     if (!signal.aborted) void runtime.notices.sweep(nowMs).catch((cause: unknown) => runtime.reportFault("notices", cause));
     for (const space of transientSpaces) {
       if (signal.aborted) break;
-      await runtime.store.purge({ space, untilMs: nowMs, limit: purgeRowsMax });
+      await runtime.store.purge({ space, untilMs: nowMs, limit: fixedBounds.purgeRowsMax });
     }
     const resumed = calls.resumed + approvals.resumed + putOff.resumed;
     return { resumed, reconciled: calls.reconciled, unknown: calls.unknown, expired: approvals.expired + putOff.expired };

@@ -1,6 +1,7 @@
 import { answerApproval, approvalKey, isWidened, pendingCounter, type ArgumentEdit } from "../../approvals/approvals.ts";
 import { cleanForPeople } from "../../approvals/card.ts";
 import { boundOf, wideningKey, type Widening } from "../../approvals/widening.ts";
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { Approval } from "../../domain/approval.ts";
 import type { ApprovalCard } from "../../domain/approval-card.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
@@ -29,9 +30,6 @@ export interface ApprovalDesk extends Answering {
   sweep(nowMs: number, signal: AbortSignal): Promise<{ readonly resumed: number; readonly expired: number }>;
   ofCall(tenant: string, callId: string): Promise<Approval | undefined>;
 }
-
-const racesMax = 20;
-const sweepMax = 500;
 
 /** The desk of one box. `run` takes a woken call through the journey. */
 export function createApprovalDesk(runtime: Runtime, sessions: Sessions, run: (state: CallState) => Promise<Answer>): ApprovalDesk {
@@ -93,7 +91,7 @@ class Desk implements ApprovalDesk {
   async decide(id: string, decision: ApprovalDecision, credential: Credential): ReturnType<ApprovalDesk["decide"]> {
     const { clock, limits, store } = this.#runtime;
     requireWords(decision, limits);
-    for (let race = 0; race < racesMax; race += 1) {
+    for (let race = 0; race < fixedBounds.racesMax; race += 1) {
       const row = await this.#row(id, credential.tenant);
       const nowMs = clock.now();
       const { approve, by, reason, digest, widen: widens } = decision;
@@ -111,7 +109,7 @@ class Desk implements ApprovalDesk {
           ...(prepared?.operations ?? []),
           ...(await this.#widen(approval, decision)),
         ],
-        entries: decisionEntries(approval, credential, decision, nowMs),
+        entries: decisionEntries(approval, credential, decision, { nowMs, limits }),
       });
       if (result.kind === "refused") continue;
       const answer = approval.state === "approved" ? await this.#wake(approval, row.version + 1) : undefined;
@@ -123,7 +121,7 @@ class Desk implements ApprovalDesk {
   async sweep(nowMs: number, signal: AbortSignal): Promise<{ readonly resumed: number; readonly expired: number }> {
     let resumed = 0;
     let expired = 0;
-    for (const row of await this.#runtime.store.due({ space: "approval", untilMs: nowMs, limit: sweepMax })) {
+    for (const row of await this.#runtime.store.due({ space: "approval", untilMs: nowMs, limit: fixedBounds.sweepRowsMax })) {
       if (signal.aborted) break;
       const approval = approvalOf(row);
       if (approval.expiresAtMs <= nowMs) expired += (await this.#expire(row)) ? 1 : 0;
@@ -256,7 +254,12 @@ async function decisionOperations(runtime: Runtime, row: Row, approval: Approval
   ];
 }
 
-function decisionEntries(approval: Approval, credential: Credential, decision: ApprovalDecision, nowMs: number): EntryDraft[] {
+function decisionEntries(
+  approval: Approval,
+  credential: Credential,
+  decision: ApprovalDecision,
+  { nowMs, limits }: { readonly nowMs: number; readonly limits: Runtime["limits"] },
+): EntryDraft[] {
   const place = placeOf(approval, nowMs);
   const decided = approvalDecided({
     place,
@@ -273,14 +276,14 @@ function decisionEntries(approval: Approval, credential: Credential, decision: A
     widens: decision.approve && decision.widen === true ? true : undefined,
   });
   if (approval.state !== "rejected") return [decided];
-  const words = decision.reason === undefined ? "" : `, in their words: ${JSON.stringify(cleanForPeople(decision.reason, reasonShownMax))}`;
+  const words =
+    decision.reason === undefined
+      ? ""
+      : `, in their words: ${JSON.stringify(cleanForPeople(decision.reason, limits.answerReasonCharsMax))}`;
   return [decided, deniedEntry(approval, place, "APPROVAL_REJECTED", `a person said no${words}; do not try it another way, tell the user`)];
 }
 
 const soundEdit: ArgumentEdit = { effectiveDigest: "", summary: "", pointers: [] };
-
-/** As much of a person's reason as the model is shown; the rest stands in the ledger. */
-const reasonShownMax = 1_000;
 
 function requireWords({ approve, reason, arguments: args, widen }: ApprovalDecision, limits: Runtime["limits"]): void {
   const { answerReasonCharsMax } = limits;

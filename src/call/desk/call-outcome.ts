@@ -1,3 +1,4 @@
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import { parseOwnJson } from "../../base/own-json.ts";
 import type { Answer } from "../../domain/outcome.ts";
 import type { Credential } from "../../domain/principal.ts";
@@ -35,7 +36,7 @@ export async function outcomeOfCall(
 ): Promise<Answer> {
   const { runtime } = parts;
   const absent = (): ToolCallError => toolCallError("NOT_FOUND", `no call \`${callId.slice(0, 60)}\` here`);
-  const entries = await runtime.store.entries({ tenant: credential.tenant, callId, limit: 50 });
+  const entries = await runtime.store.entries({ tenant: credential.tenant, callId, limit: fixedBounds.callEntriesMax });
   const first = entries.find(
     (entry) =>
       entry.kind === "call-intended" || entry.kind === "call-denied" || entry.kind === "call-parked" || entry.kind === "call-deferred",

@@ -3,6 +3,7 @@
  * journey from its beginning. Whoever passes the gate first, or puts it off again, does so under the version of the row, so a call runs once.
  */
 import { cleanForPeople } from "../../approvals/card.ts";
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { Deferral } from "../../domain/deferral.ts";
 import type { Answer, Outcome } from "../../domain/outcome.ts";
 import { toolCallError } from "../../errors/tool-call-error.ts";
@@ -26,12 +27,6 @@ export interface DeferralDesk extends Deferrals {
   ofCall(tenant: string, callId: string): Promise<Deferral | undefined>;
 }
 
-const sweepMax = 500;
-const racesMax = 20;
-/** As much of a person's words as the ledger keeps. */
-const reasonShownMax = 1_000;
-const nameCharsMax = 120;
-
 /** The desk of one box. `run` takes a woken call through the journey. */
 export function createDeferralDesk(runtime: Runtime, sessions: Sessions, run: (state: CallState) => Promise<Answer>): DeferralDesk {
   return new Desk(runtime, sessions, run);
@@ -51,7 +46,7 @@ class Desk implements DeferralDesk {
 
   async sweep(nowMs: number, signal: AbortSignal): Promise<{ readonly resumed: number; readonly expired: number }> {
     const counts = { resumed: 0, expired: 0 };
-    for (const row of await this.#runtime.store.due({ space: "deferral", untilMs: nowMs, limit: sweepMax })) {
+    for (const row of await this.#runtime.store.due({ space: "deferral", untilMs: nowMs, limit: fixedBounds.sweepRowsMax })) {
       if (signal.aborted) break;
       const isOver = deferralIn(row).expiresAtMs <= nowMs;
       // What is wrong with one call must not keep the others waiting.
@@ -87,12 +82,22 @@ class Desk implements DeferralDesk {
   }
 
   async cancel(callId: string, { tenant, credentialId, by, reason }: Parameters<Deferrals["cancel"]>[1]): Promise<void> {
-    for (let race = 0; race < racesMax; race += 1) {
+    for (let race = 0; race < fixedBounds.racesMax; race += 1) {
       const [row] = await this.#runtime.store.read([deferralKey(tenant, callId)]);
       const isSeen = row !== undefined && (credentialId === undefined || deferralIn(row).credentialId === credentialId);
       if (!isSeen) throw toolCallError("NOT_FOUND", `no call \`${callId.slice(0, 60)}\` is put off here`);
-      const said = reason === undefined ? "" : `, in their words: ${JSON.stringify(cleanForPeople(reason, reasonShownMax))}`;
-      if (await this.#close(row, "CANCELLED", `\`${cleanForPeople(by, nameCharsMax)}\` cancelled this call before it ran${said}`)) return;
+      const said =
+        reason === undefined
+          ? ""
+          : `, in their words: ${JSON.stringify(cleanForPeople(reason, this.#runtime.limits.answerReasonCharsMax))}`;
+      if (
+        await this.#close(
+          row,
+          "CANCELLED",
+          `\`${cleanForPeople(by, fixedBounds.shownNameCharsMax)}\` cancelled this call before it ran${said}`,
+        )
+      )
+        return;
     }
     throw toolCallError("NOT_FOUND", "this call runs already, or keeps changing; look at it again");
   }

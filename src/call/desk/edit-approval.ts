@@ -6,6 +6,7 @@ import { leavesOf } from "../../approvals/card.ts";
 import type { ArgumentEdit } from "../../approvals/approvals.ts";
 import { approvalSummary } from "../../approvals/card.ts";
 import { canonicalJson } from "../../base/canonical-json.ts";
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import { sha256Hex } from "../../base/hash.ts";
 import type { Approval } from "../../domain/approval.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
@@ -141,15 +142,13 @@ function actingSession(session: LiveSession, principal: Principal): LiveSession 
   };
 }
 
-/** Names of what differs, at most `pointersMax`; whole where a list or object grew or shrank. */
+/** Names of what differs, at most `shownPathsMax`; whole where a list or object grew or shrank. */
 function changedPointers(before: JsonObject, after: JsonObject): readonly string[] {
   const left = new Map(leavesOf(before, {}, true).map(({ pointer, value }) => [pointer, JSON.stringify(value)]));
   const right = new Map(leavesOf(after, {}, true).map(({ pointer, value }) => [pointer, JSON.stringify(value)]));
   const pointers = [...new Set([...left.keys(), ...right.keys()])];
-  return pointers.filter((pointer) => left.get(pointer) !== right.get(pointer)).slice(0, pointersMax);
+  return pointers.filter((pointer) => left.get(pointer) !== right.get(pointer)).slice(0, fixedBounds.shownPathsMax);
 }
-
-const pointersMax = 20;
 
 function resealed({ runtime, session, approval, parkedRow, opened }: EditedCall, text: string): Operation {
   const { tenant, callId } = approval;

@@ -2,6 +2,7 @@ import { cleanForPeople } from "../../approvals/card.ts";
 import { judgeArguments, undoWords } from "../../approvals/judge-card.ts";
 import type { Seen } from "../../approvals/origins.ts";
 import { cutVisible, visible } from "../../approvals/visible.ts";
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { ApprovalOrigin } from "../../domain/approval.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
 import type { PlanCard, PlanStep, PlanStepCard } from "../../domain/plan.ts";
@@ -52,9 +53,6 @@ export async function planCard(runtime: Runtime, row: PlanRow): Promise<PlanCard
   };
 }
 
-const aboutCharsMax = 200;
-const nameCharsMax = 80;
-
 function stepCard(
   runtime: Runtime,
   step: PlanStep,
@@ -76,11 +74,11 @@ function stepCard(
     addressesIn,
     limits: runtime.limits,
   });
-  const named = (name: string): string => cutVisible(name, nameCharsMax).text;
+  const named = (name: string): string => cutVisible(name, fixedBounds.shownNameCharsMax).text;
   return {
     tool: visible(step.tool),
     version: at.version,
-    about: tool === undefined ? "" : cleanForPeople(tool.title ?? tool.description, aboutCharsMax),
+    about: tool === undefined ? "" : cleanForPeople(tool.title ?? tool.description, fixedBounds.shownAboutCharsMax),
     tier: tool?.tier,
     undo: tool === undefined ? "unknown: the tool is no longer registered" : undoWords[tool.tier],
     isToolChanged: tool?.fingerprint !== at.fingerprint,

@@ -1,6 +1,7 @@
 import { answeredPlan, mayAnswerPlan, planCounter, planKey, refusePlanAnswer, stepProblem } from "../../approvals/plans.ts";
 import { readProposal, type ReadProposal } from "../../approvals/plan-proposal.ts";
 import { canonicalJson } from "../../base/canonical-json.ts";
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import { sha256Hex } from "../../base/hash.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
 import type { Plan, PlanStep, PlanView } from "../../domain/plan.ts";
@@ -19,7 +20,6 @@ import type { Sessions } from "../session/sessions.ts";
 type Plans = Signalbox["plans"];
 
 const groups = { approver: approverGroupDefault, confirmation: confirmationGroup } as const;
-const racesMax = 20;
 
 interface Parts {
   readonly runtime: Runtime;
@@ -171,7 +171,7 @@ async function decide(parts: Parts, id: string, decision: Parameters<Plans["deci
   parts.refuseWhenClosing();
   checkReason(runtime, decision.reason);
   const by = credential.person?.user ?? decision.by;
-  for (let race = 0; race < racesMax; race += 1) {
+  for (let race = 0; race < fixedBounds.racesMax; race += 1) {
     const row = await rowOf(parts, id, credential.tenant);
     const body = planRowOf(row);
     const atMs = runtime.clock.now();
@@ -211,7 +211,7 @@ async function revoke(parts: Parts, id: string, revocation: Parameters<Plans["re
   parts.refuseWhenClosing();
   checkReason(runtime, revocation.reason);
   const by = credential.person?.user ?? revocation.by;
-  for (let race = 0; race < racesMax; race += 1) {
+  for (let race = 0; race < fixedBounds.racesMax; race += 1) {
     const row = await rowOf(parts, id, credential.tenant);
     const body = planRowOf(row);
     // What only takes away is open to everybody who has to do with it, also to the agent that proposed it.

@@ -1,3 +1,4 @@
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
 import type { Answer, Outcome } from "../../domain/outcome.ts";
 import { toolCallError } from "../../errors/tool-call-error.ts";
@@ -37,11 +38,6 @@ interface Resolved {
   readonly outcome?: Outcome;
 }
 
-/** Longest that a call of a dead process can still be within its own deadline. */
-const orphanHorizonMs = 3_600_000;
-const sweepMax = 1_000;
-const againMs = 60_000;
-
 /**
  * Recovery finds either an open intent with its claims, or a settled call; nothing in between. An open one is resolved by what its tool declares:
  * sent again under the same key where that is safe, looked up where it can be, and otherwise reported `unknown` for a person to settle. `run` takes
@@ -73,7 +69,9 @@ class CallRecovery implements Recovery {
     const counts = { reconciled: 0, unknown: 0, resumed: 0, nothing: 0 };
     // On a shared store a running claim may be another live process's; there it is an orphan only when its deadline has passed.
     const isAlone = isStart && !isShared(store);
-    const rows = (await store.due({ space: "key", untilMs: isAlone ? nowMs + orphanHorizonMs : nowMs, limit: sweepMax })).values();
+    const rows = (
+      await store.due({ space: "key", untilMs: isAlone ? nowMs + fixedBounds.orphanHorizonMs : nowMs, limit: fixedBounds.sweepRowsMax })
+    ).values();
     // Several at a time, so that one upstream that hangs does not keep the other calls waiting; they share one list.
     const worker = async (): Promise<void> => {
       for (const row of rows) {
@@ -180,7 +178,7 @@ class CallRecovery implements Recovery {
       state.execution = { kind: "failure", failure: { kind: "unavailable", effect: "none", message } };
       return { resolution: "reconciled", outcome: (await this.#run(state, "settle")).outcome };
     }
-    return claim.state === "unknown" ? await this.#postpone(row, againMs) : await this.#settleUnknown(state);
+    return claim.state === "unknown" ? await this.#postpone(row, fixedBounds.unknownAgainMs) : await this.#settleUnknown(state);
   }
 
   async #settleUnknown(state: CallState): Promise<Resolved> {

@@ -1,4 +1,5 @@
 import { canonicalJson } from "../../base/canonical-json.ts";
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import { settleSessionBudget } from "../../budget/holds.ts";
 import type { CallLetter } from "../../domain/dead-letter.ts";
 import type { Json } from "../../domain/json.ts";
@@ -19,8 +20,6 @@ import type { SealedValues } from "../../ledger/sealed-values.ts";
  * Calls that ended `unknown` and that only a person can settle: their reply was lost, and their tool can neither be sent again nor looked up. The
  * person looks at the system itself and says whether it happened. That is an entry of its own in the call's trail; what was recorded before stays.
  */
-
-const attemptsMax = 10;
 
 /** What a person found out about an unknown call. */
 export type UnknownResolution = LetterResolution & { readonly happened: boolean };
@@ -48,7 +47,7 @@ export async function resolveUnknown(parts: UnknownParts, callId: string, resolu
 
 async function settle(parts: UnknownParts, callId: string, resolution: UnknownResolution): Promise<void> {
   const { runtime } = parts;
-  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+  for (let attempt = 0; attempt < fixedBounds.racesMax; attempt += 1) {
     const row = await unknownRow(runtime, resolution.tenant, callId);
     if (!resolution.happened) refuseEarlyNo(runtime, claimOf(row));
     const result = await runtime.store.commit(await resolvingUnit(parts, row, resolution));

@@ -1,3 +1,4 @@
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import { parseOwnJson } from "../../base/own-json.ts";
 import type { Json } from "../../domain/json.ts";
 import type { Outcome } from "../../domain/outcome.ts";
@@ -6,8 +7,6 @@ import type { CallBody, SettledBody } from "../../ledger/entries.ts";
 import type { Entry } from "../../store/store.ts";
 import { outcomeFrom } from "../outcome-record.ts";
 import type { Runtime } from "../runtime.ts";
-
-const entriesMax = 50;
 
 /**
  * The entry that says how a call ended. Several processes write in chains of their own, whose order is not that of time. What was unknown may have become
@@ -21,7 +20,7 @@ function lastEnding(entries: readonly Entry[]): Entry | undefined {
 
 /** The outcome of an earlier call as the ledger tells it: the last entry that ended it. */
 export async function recordedOutcome(runtime: Runtime, tenant: string, callId: string): Promise<Outcome> {
-  const entries = await runtime.store.entries({ tenant, callId, newestFirst: true, limit: entriesMax });
+  const entries = await runtime.store.entries({ tenant, callId, newestFirst: true, limit: fixedBounds.callEntriesMax });
   const ending = lastEnding(entries);
   if (ending === undefined)
     return { kind: "failed", error: toolCallError("NOT_FOUND", "the outcome of this call is no longer kept", { callId }), isReplay: true };

@@ -3,6 +3,7 @@
  * Reads only; nothing is called. What a policy does not decide stays as it was recorded: where arguments came from (`flow:`), what decision points said
  * (`point:`), and that the same call had been made a moment before (`duplicate`). What cannot be judged is named instead of guessed.
  */
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { Limits } from "../../base/limits.ts";
 import { parseOwnJson } from "../../base/own-json.ts";
 import type { Decision, Effective, Reason } from "../../domain/decision.ts";
@@ -96,8 +97,6 @@ export interface SimulationSummary {
   readonly isComplete: boolean;
 }
 
-const stepCalls = 64;
-
 /** Judges every recorded call of the period again. Holds nobody up: it pauses every few calls, and keeps at most `simulatedRowsMax` of anything in mind. */
 export async function* simulatePolicy(parts: SimulationParts): AsyncGenerator<SimulationItem> {
   const simulation = new Simulation(parts);
@@ -111,7 +110,7 @@ export async function* simulatePolicy(parts: SimulationParts): AsyncGenerator<Si
       break;
     }
     readCount += 1;
-    if (readCount % stepCalls === 0) await pause();
+    if (readCount % fixedBounds.simulatedStepCalls === 0) await pause();
     const item = await simulation.hear(await readEntry(entry, vault), store);
     if (item !== undefined) yield item;
   }

@@ -1,3 +1,4 @@
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { Limits } from "../../base/limits.ts";
 import type { Json } from "../../domain/json.ts";
 import { toolCallError } from "../../errors/tool-call-error.ts";
@@ -8,8 +9,6 @@ import { delegationOf, newToken, tokenKey, type Delegation } from "../delegation
 import type { Live, SessionParts } from "./live-session.ts";
 import { sessionKey, type SessionBody } from "./session-row.ts";
 
-const attemptsMax = 10;
-
 /** Makes a session below another one. What changes above it meanwhile is looked at again, so that nothing is handed down that was just taken. */
 export async function writeBelow(
   parts: SessionParts,
@@ -17,7 +16,7 @@ export async function writeBelow(
   options: DelegationOptions,
 ): Promise<{ readonly row: Row; readonly token: string }> {
   await checkCall(parts.store, from, options, parts.limits);
-  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+  for (let attempt = 0; attempt < fixedBounds.racesMax; attempt += 1) {
     const made = await writeDelegated(parts, from, options);
     if (made !== undefined) return made;
     await from.refresh();

@@ -1,3 +1,4 @@
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { SessionCounters } from "../../budget/holds.ts";
 import type { Json } from "../../domain/json.ts";
 import type { Principal, Session } from "../../domain/principal.ts";
@@ -26,7 +27,6 @@ export interface SessionParts {
   readonly grants: (roles: readonly string[], tool: Tool) => boolean;
 }
 
-const attemptsMax = 10;
 const noPlans: readonly string[] = Object.freeze([]);
 const noAncestors: readonly string[] = Object.freeze([]);
 
@@ -202,7 +202,7 @@ export class Live implements LiveSession {
   }
 
   async stopBy(reason: string, by: string): Promise<void> {
-    for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+    for (let attempt = 0; attempt < fixedBounds.racesMax; attempt += 1) {
       if (this.stopped !== undefined) return;
       const atMs = this.#parts.clock.now();
       const tenant = this.#principal.tenant;

@@ -5,6 +5,7 @@
 import { approvalKey } from "../../approvals/approvals.ts";
 import { planKey } from "../../approvals/plans.ts";
 import type { Widening } from "../../approvals/widening.ts";
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { SessionCounter } from "../../budget/holds.ts";
 import type { Approval } from "../../domain/approval.ts";
 import type { BudgetState, Restriction, SessionGrant, SessionView, SourceRead } from "../../domain/session-view.ts";
@@ -142,15 +143,13 @@ function restrictionsBy(
   ];
 }
 
-const wideningsMax = 200;
-
 async function grantsOf(runtime: Runtime, session: LiveSession, { approvalIds }: SessionRecord): Promise<readonly SessionGrant[]> {
   const { tenant } = session.principal;
   const { store } = runtime;
   const nowMs = runtime.clock.now();
   const rows = await store.read(approvalIds.map((id) => approvalKey(tenant, id)));
   const approvals = rows.flatMap((row) => (row === undefined ? [] : [row.body as unknown as Approval]));
-  const widenings = await store.scan({ space: "widening", tenant, prefix: `${session.id}/`, limit: wideningsMax });
+  const widenings = await store.scan({ space: "widening", tenant, prefix: `${session.id}/`, limit: fixedBounds.wideningsShownMax });
   return [
     ...approvals
       .filter(({ state, expiresAtMs }) => state === "approved" && expiresAtMs > nowMs)

@@ -1,4 +1,5 @@
 import { assert } from "../../base/assert.ts";
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { Limits } from "../../base/limits.ts";
 import type { Json } from "../../domain/json.ts";
 import type { Credential } from "../../domain/principal.ts";
@@ -30,8 +31,6 @@ export interface Sessions {
     readonly by: string;
   }): Promise<void>;
 }
-
-const attemptsMax = 10;
 
 /** The sessions of one box. At most `sessionsLiveMax` are kept in memory, the longest unused forgotten first; all of them live in the store. */
 export function createSessions(parts: SessionParts): Sessions {
@@ -109,7 +108,7 @@ export function createSessions(parts: SessionParts): Sessions {
  * and from then on each looks at what the others brought into the session (`flow-desk.ts`).
  */
 async function found(store: Store, key: RowKey): Promise<Row | undefined> {
-  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+  for (let attempt = 0; attempt < fixedBounds.racesMax; attempt += 1) {
     const [row] = await store.read([key]);
     const body = row?.body as unknown as SessionBody | undefined;
     if (row === undefined || body === undefined || body.isShared === true || !isShared(store)) return row;
@@ -155,7 +154,7 @@ function bodyOf(options: SessionOptions, credential: Credential, nowMs: number, 
 async function revokeRoles(parts: SessionParts, revocation: Parameters<Sessions["revoke"]>[0]): Promise<void> {
   const { tenant, user, roles, by } = revocation;
   const key = principalKey(tenant, user);
-  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+  for (let attempt = 0; attempt < fixedBounds.racesMax; attempt += 1) {
     const [row] = await parts.store.read([key]);
     const before = (row?.body as unknown as PrincipalBody | undefined)?.revoked ?? [];
     const revoked = [...new Set([...before, ...roles])].sort();

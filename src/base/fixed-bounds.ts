@@ -1,0 +1,97 @@
+import type { LimitRow } from "./limits.ts";
+
+/**
+ * The bounds that nobody changes: how often a lost race is run again, how much of a text is quoted, what is remembered of what was worked out.
+ * Each is here and nowhere else, so that one thing has one number, and `docs/limits.md` shows them all. What an operator may change is in
+ * `limits.ts`; a number of somebody else's format or protocol stays with the code that speaks it.
+ */
+export const fixedTable = {
+  // Trying again.
+  racesMax: { value: 20, unit: "attempts", about: "at one change of a row that other callers or processes change meanwhile" },
+  restartsMax: { value: 5, unit: "times", about: "that one call is judged again because what its decision rests on changed meanwhile" },
+  settleRetriesMax: { value: 3, unit: "attempts", about: "at writing an outcome down, where a store that others share did not answer" },
+  // Upkeep.
+  sweepRowsMax: { value: 1_000, unit: "rows", about: "due calls, approvals or deferrals that one sweep takes up; the next one goes on" },
+  purgeRowsMax: { value: 1_000, unit: "rows", about: "expired rows of one kind that one sweep deletes" },
+  scanRowsMax: { value: 200, unit: "rows", about: "one step of a search that goes through all rows of one kind" },
+  orphanHorizonMs: {
+    value: 3_600_000,
+    unit: "ms",
+    about: "no call of a process that died can still be within its own deadline for longer",
+  },
+  unknownAgainMs: { value: 60_000, unit: "ms", about: "between two looks at a call of which nobody can tell whether it happened" },
+  silentPulsesMax: { value: 120, unit: "pulses", about: "that a process misses before the others forget its rates" },
+  simulatedStepCalls: { value: 64, unit: "calls", about: "that a simulation of a policy judges before it lets others have a turn" },
+  // Looking back.
+  callEntriesMax: { value: 100, unit: "entries", about: "ledger entries of one call that are read to tell what became of it" },
+  readOnlyStatesMax: { value: 1_000, unit: "switches", about: "read-only switches of one tenant that are looked at" },
+  wideningsShownMax: { value: 200, unit: "approvals", about: "answers for a whole session that are named where the session is shown" },
+  healthAttemptsMin: {
+    value: 20,
+    unit: "attempts",
+    about: "of a tool or source in the window, before its share of failures says anything",
+  },
+  // What people and models are shown.
+  shownNameCharsMax: { value: 80, unit: "characters", about: "a name where people read it, such as that of a tool on a card" },
+  shownAboutCharsMax: { value: 200, unit: "characters", about: "what a tool is for, on the card of a plan" },
+  quotedCharsMax: { value: 60, unit: "characters", about: "a value or a name from outside, quoted inside a sentence" },
+  shownPathCharsMax: { value: 120, unit: "characters", about: "the path of an argument, in words about it" },
+  shownPathsMax: { value: 20, unit: "arguments", about: "that are named as changed, where a person changed the arguments of a call" },
+  cardSummaryCharsMax: { value: 300, unit: "characters", about: "the line that says what a call will do, on the card of an approval" },
+  namedMax: { value: 3, unit: "names", about: "given as examples in one message; the rest is counted" },
+  cutNoteCharsMax: { value: 150, unit: "characters", about: "what is said beside a result that was cut, and is kept free for it" },
+  cutDepthMax: { value: 32, unit: "levels", about: "of a result that are kept where it is cut" },
+  // Text that may carry what was read.
+  knownValueCharsMax: { value: 300, unit: "characters", about: "a value that is remembered as a whole; a longer one is text" },
+  argumentLeavesMax: {
+    value: 1_000,
+    unit: "values",
+    about: "in the arguments of one call that are traced, and shown on cards, one by one",
+  },
+  steeringCharsMax: { value: 120, unit: "characters", about: "a value of no declared role that may steer a call; a longer one is content" },
+  tracedCharsMin: { value: 3, unit: "characters", about: "a value that is looked for in other texts; shorter ones are found everywhere" },
+  userWordsCharsMax: {
+    value: 400_000,
+    unit: "characters",
+    about: "the user's words of one session that may grant something; older ones are forgotten",
+  },
+  actionablesMax: { value: 200, unit: "values", about: "addresses, links and accounts that are taken from one text" },
+  encodedCharsMin: { value: 16, unit: "characters", about: "a run of a text that is tried as hexadecimal or base64" },
+  givenWaitingMax: {
+    value: 256,
+    unit: "values",
+    about: "of arguments that wait to be indexed; they excuse and never restrict, so the oldest are forgotten",
+  },
+  originsMax: { value: 60_000, unit: "origins", about: "that one table of read text tells apart (their numbers have 16 bits)" },
+  indexSliceChars: { value: 32_768, unit: "characters", about: "of results that are indexed between two turns of the event loop" },
+  repeatedResultsMax: { value: 4, unit: "results", about: "latest short results that are not indexed again when they come again" },
+  repeatedResultCharsMax: { value: 2_048, unit: "characters", about: "such a result" },
+  embeddedDepthMax: { value: 64, unit: "levels", about: "of JSON inside a text that are opened; what is deeper is read as text" },
+  recordNamesMax: { value: 500, unit: "names", about: "of records that a session remembers, for when the user names one" },
+  recordPlacesMax: { value: 1_000, unit: "places", about: "lists with a single record that a session remembers" },
+  recordObjectsMax: { value: 200, unit: "objects", about: "of one result that are looked at for names that the user said" },
+  recordCharsMax: { value: 100_000, unit: "characters", about: "of one result that are searched for names that the user said" },
+  recordNameCharsMin: { value: 6, unit: "characters", about: "a record's name that the user may mean by saying it" },
+  guardedWordsMin: { value: 5, unit: "words", about: "in a row of guarded text that make a longer text guarded" },
+  memberNameCharsMax: { value: 100, unit: "characters", about: "a member's name that is looked at for what it means" },
+  flowCallsKnownMax: { value: 2_000, unit: "calls", about: "latest calls that need not be read back from the ledger" },
+  // Rules.
+  reasonCharsMax: { value: 500, unit: "characters", about: "the reason that a rule or a decision point gives" },
+  ruleNameCharsMax: { value: 100, unit: "characters", about: "the id of a rule" },
+  policyTextCharsMax: { value: 200, unit: "characters", about: "a name, a glob or a word in a policy" },
+  policyItemsMax: { value: 1_000, unit: "items", about: "one list in a policy" },
+  ruleChangesMax: { value: 20, unit: "arguments", about: "that one rule changes" },
+  ruleLoopsDepthMax: { value: 2, unit: "levels", about: "of loops inside loops in a condition" },
+  sequenceSumMax: { value: 1_000_000_000, unit: "units", about: "a sum that a sequence allows" },
+  policyCasesMax: { value: 10_000, unit: "cases", about: "in one test table of a policy" },
+  hintNamesMax: { value: 2_000, unit: "names", about: "that a mistyped name in a policy or configuration is compared with" },
+  comparedCharsMax: { value: 80, unit: "characters", about: "of names that are compared to find the nearest one" },
+  digestHexChars: { value: 32, unit: "characters", about: "that a shortened digest keeps: 128 bits, so that nobody finds two alike" },
+  // What was worked out and is kept.
+  rememberedMax: { value: 1_000, unit: "answers", about: "of one pure question, by what was asked; more are worked out again" },
+} as const satisfies Record<string, LimitRow>;
+
+/** The fixed bounds by name. */
+export const fixedBounds: { readonly [name in keyof typeof fixedTable]: number } = Object.freeze(
+  Object.fromEntries(Object.entries(fixedTable).map(([name, row]) => [name, row.value])),
+) as { readonly [name in keyof typeof fixedTable]: number };
