@@ -26,6 +26,7 @@ import { createElsewhere, joinElsewhere, type Elsewhere } from "../recovery/else
 import type { JourneyEvent } from "./box.ts";
 import { createCarrier, type Carrier } from "./carry.ts";
 import { createDeferralDesk, waitingOutcome, type DeferralDesk } from "../desk/deferral-desk.ts";
+import { createWaking } from "../desk/waking.ts";
 import { createFlowDesk, type FlowDesk, type FlowParts } from "../flow-desk.ts";
 import { safely, tell } from "./observers.ts";
 import { notingStore, openState } from "./open-state.ts";
@@ -97,8 +98,9 @@ export async function assemble(options: SignalboxOptions): Promise<Assembly> {
   const state = { isClosing: false };
   const sessions = createSessions({ ...runtime, grants: (roles, tool) => runtime.policy.engine.grants(roles, tool) });
   const carrier = (knot.carrier = createCarrier(runtime, runCall, () => state.isClosing));
-  const desk = (knot.desk = createApprovalDesk(runtime, sessions, async (call) => await carrier.track(call)));
-  const deferrals = (knot.deferrals = createDeferralDesk(runtime, sessions, async (call) => await carrier.track(call)));
+  const waking = createWaking(runtime, sessions, (call) => carrier.track(call));
+  const desk = (knot.desk = createApprovalDesk(runtime, sessions, waking));
+  const deferrals = (knot.deferrals = createDeferralDesk(runtime, sessions, waking));
   const recovery = (knot.recovery = createRecovery(runtime, sessions, async (call, from) => await carrier.track(call, from)));
   const elsewhere = (knot.elsewhere = createElsewhere(runtime));
   await recordTools(runtime);

@@ -15,11 +15,10 @@ import { readCard } from "./approval-cards.ts";
 import type { ApprovalDecision, Signalbox } from "../box/box.ts";
 import { prepareEdit, type PreparedEdit } from "./edit-approval.ts";
 import { parkedKind, type ParkedCall } from "../parked.ts";
-import { rebuildParked } from "../recovery/rebuild-parked.ts";
 import { releaseOperations } from "../release.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Sessions } from "../session/sessions.ts";
-import type { CallState } from "../stage.ts";
+import type { Waking } from "./waking.ts";
 
 /** What people do at the desk: the facade's own promise. */
 type Answering = Omit<Signalbox["approvals"], "groups" | "decideGroup">;
@@ -31,21 +30,20 @@ export interface ApprovalDesk extends Answering {
   ofCall(tenant: string, callId: string): Promise<Approval | undefined>;
 }
 
-/** The desk of one box. `run` takes a woken call through the journey. */
-export function createApprovalDesk(runtime: Runtime, sessions: Sessions, run: (state: CallState) => Promise<Answer>): ApprovalDesk {
-  return new Desk(runtime, sessions, run);
+/** The desk of one box. */
+export function createApprovalDesk(runtime: Runtime, sessions: Sessions, waking: Waking): ApprovalDesk {
+  return new Desk(runtime, sessions, waking);
 }
 
 class Desk implements ApprovalDesk {
   readonly #runtime: Runtime;
   readonly #sessions: Sessions;
-  readonly #run: (state: CallState) => Promise<Answer>;
-  readonly #waking = new Set<string>();
+  readonly #waking: Waking;
 
-  constructor(runtime: Runtime, sessions: Sessions, run: (state: CallState) => Promise<Answer>) {
+  constructor(runtime: Runtime, sessions: Sessions, waking: Waking) {
     this.#runtime = runtime;
     this.#sessions = sessions;
-    this.#run = run;
+    this.#waking = waking;
   }
 
   async list(query: Parameters<ApprovalDesk["list"]>[0]): Promise<readonly Approval[]> {
@@ -112,22 +110,15 @@ class Desk implements ApprovalDesk {
         entries: decisionEntries(approval, credential, decision, { nowMs, limits }),
       });
       if (result.kind === "refused") continue;
-      const answer = approval.state === "approved" ? await this.#wake(approval, row.version + 1) : undefined;
+      const answer = await this.#wake(approval, row.version + 1);
       return { approval: await this.get(id, credential.tenant), answer };
     }
     throw toolCallError("APPROVAL_INVALID", "this approval keeps changing; look at it again");
   }
 
-  async sweep(nowMs: number, signal: AbortSignal): Promise<{ readonly resumed: number; readonly expired: number }> {
-    let resumed = 0;
-    let expired = 0;
-    for (const row of await this.#runtime.store.due({ space: "approval", untilMs: nowMs, limit: fixedBounds.sweepRowsMax })) {
-      if (signal.aborted) break;
-      const approval = approvalOf(row);
-      if (approval.expiresAtMs <= nowMs) expired += (await this.#expire(row)) ? 1 : 0;
-      else if (approval.state === "approved") resumed += (await this.#wake(approval, row.version)) === undefined ? 0 : 1;
-    }
-    return { resumed, expired };
+  sweep(nowMs: number, signal: AbortSignal): ReturnType<ApprovalDesk["sweep"]> {
+    const wake = (row: Row): Promise<Answer | undefined> => this.#wake(approvalOf(row), row.version);
+    return this.#waking.sweep({ space: "approval", nowMs, signal }, { wake, expire: (row) => this.#expire(row) });
   }
 
   async ofCall(tenant: string, callId: string): Promise<Approval | undefined> {
@@ -153,30 +144,10 @@ class Desk implements ApprovalDesk {
     return this.#runtime.vault.openValues({ tenant, kind: parkedKind, callId, sealed: Buffer.from(parked.sealed, "base64") });
   }
 
-  /** Takes an approved call through the journey from its beginning; undefined where it is on its way already, or can no longer be read. */
   async #wake(approval: Approval, version: number): Promise<Answer | undefined> {
-    const { callId } = approval;
-    // Whoever answers and the sweep may both find it: it is taken up by one of them, before the first of its waits.
-    if (this.#waking.has(callId) || this.#runtime.running.has(callId)) return undefined;
-    this.#waking.add(callId);
-    try {
-      const state = await this.#rebuild(approval, version);
-      return state === undefined ? undefined : await this.#run(state);
-    } finally {
-      this.#waking.delete(callId);
-    }
-  }
-
-  async #rebuild(approval: Approval, version: number): Promise<CallState | undefined> {
-    const runtime = this.#runtime;
-    const [row] = await runtime.store.read([approvalKey(approval.tenant, approval.id)]);
-    const parked = await this.#parked(approval.tenant, approval.callId);
-    const session = await this.#sessions.find(approval.sessionId, approval.tenant);
-    if (row?.version !== version || parked === undefined || session === undefined) return undefined;
-    return await rebuildParked({ runtime, session, parked }, approval.callId, {
-      approval: { approval, version },
-      waitingSinceMs: parked.sinceMs ?? approval.createdAtMs,
-    });
+    if (approval.state !== "approved") return undefined;
+    const row = { ...approvalKey(approval.tenant, approval.id), version };
+    return await this.#waking.wake(approval, row, { approval: { approval, version }, deferral: undefined });
   }
 
   async #edit(approval: Approval, decision: ApprovalDecision, credential: Credential): Promise<PreparedEdit | undefined> {

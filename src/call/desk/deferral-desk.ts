@@ -1,7 +1,3 @@
-/**
- * Where calls wait that rules have put off. Nothing is held in memory: upkeep finds those whose time has come, in whatever process, and takes each through the
- * journey from its beginning. Whoever passes the gate first, or puts it off again, does so under the version of the row, so a call runs once.
- */
 import { cleanForPeople } from "../../approvals/card.ts";
 import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { Deferral } from "../../domain/deferral.ts";
@@ -13,12 +9,10 @@ import type { ApprovalDesk } from "./approval-desk.ts";
 import type { Deferrals } from "../deferrals.ts";
 import { deferralKey, deferralOver } from "../deferral-rows.ts";
 import { pendingApproval, pendingDeferral } from "../endings.ts";
-import type { ParkedCall } from "../parked.ts";
-import { rebuildParked } from "../recovery/rebuild-parked.ts";
 import { releaseOperations } from "../release.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Sessions } from "../session/sessions.ts";
-import type { CallState } from "../stage.ts";
+import type { Waking } from "./waking.ts";
 
 /** The calls that rules have put off: what people do with them is the facade's own promise. */
 export interface DeferralDesk extends Deferrals {
@@ -27,36 +21,26 @@ export interface DeferralDesk extends Deferrals {
   ofCall(tenant: string, callId: string): Promise<Deferral | undefined>;
 }
 
-/** The desk of one box. `run` takes a woken call through the journey. */
-export function createDeferralDesk(runtime: Runtime, sessions: Sessions, run: (state: CallState) => Promise<Answer>): DeferralDesk {
-  return new Desk(runtime, sessions, run);
+/** The desk of one box. */
+export function createDeferralDesk(runtime: Runtime, sessions: Sessions, waking: Waking): DeferralDesk {
+  return new Desk(runtime, sessions, waking);
 }
 
 class Desk implements DeferralDesk {
   readonly #runtime: Runtime;
   readonly #sessions: Sessions;
-  readonly #run: (state: CallState) => Promise<Answer>;
-  readonly #waking = new Set<string>();
+  readonly #waking: Waking;
 
-  constructor(runtime: Runtime, sessions: Sessions, run: (state: CallState) => Promise<Answer>) {
+  constructor(runtime: Runtime, sessions: Sessions, waking: Waking) {
     this.#runtime = runtime;
     this.#sessions = sessions;
-    this.#run = run;
+    this.#waking = waking;
   }
 
-  async sweep(nowMs: number, signal: AbortSignal): Promise<{ readonly resumed: number; readonly expired: number }> {
-    const counts = { resumed: 0, expired: 0 };
-    for (const row of await this.#runtime.store.due({ space: "deferral", untilMs: nowMs, limit: fixedBounds.sweepRowsMax })) {
-      if (signal.aborted) break;
-      const isOver = deferralIn(row).expiresAtMs <= nowMs;
-      // What is wrong with one call must not keep the others waiting.
-      const isDone = await (isOver ? this.#expire(row) : this.#wake(row)).catch((cause: unknown) => {
-        this.#runtime.reportFault("deferrals", cause);
-        return false;
-      });
-      if (isDone) counts[isOver ? "expired" : "resumed"] += 1;
-    }
-    return counts;
+  sweep(nowMs: number, signal: AbortSignal): ReturnType<DeferralDesk["sweep"]> {
+    const wake = (row: Row): Promise<Answer | undefined> =>
+      this.#waking.wake(deferralIn(row), row, { deferral: { deferral: deferralIn(row), version: row.version }, approval: undefined });
+    return this.#waking.sweep({ space: "deferral", nowMs, signal }, { wake, expire: (row) => this.#expire(row) });
   }
 
   async ofCall(tenant: string, callId: string): Promise<Deferral | undefined> {
@@ -100,28 +84,6 @@ class Desk implements DeferralDesk {
         return;
     }
     throw toolCallError("NOT_FOUND", "this call runs already, or keeps changing; look at it again");
-  }
-
-  async #wake(row: Row): Promise<boolean> {
-    const runtime = this.#runtime;
-    const deferral = deferralIn(row);
-    const { tenant, callId, sessionId, sinceMs } = deferral;
-    // One sweep may still be at it when the next begins.
-    if (this.#waking.has(callId) || runtime.running.has(callId)) return false;
-    this.#waking.add(callId);
-    try {
-      const [parkedRow] = await runtime.store.read([{ space: "parked", tenant, key: callId }]);
-      const session = await this.#sessions.find(sessionId, tenant);
-      if (parkedRow === undefined || session === undefined) return false;
-      const parked = parkedRow.body as unknown as ParkedCall;
-      const woken = { deferral: { deferral, version: row.version }, waitingSinceMs: sinceMs };
-      const state = await rebuildParked({ runtime, session, parked }, callId, woken);
-      if (state === undefined) return false;
-      const { outcome } = await this.#run(state);
-      return outcome.kind !== "pending" || outcome.waiting.kind !== "time";
-    } finally {
-      this.#waking.delete(callId);
-    }
   }
 
   #expire(row: Row): Promise<boolean> {
