@@ -107,9 +107,12 @@ export async function recordEnding(state: CallState, stage: StageName, outcome: 
   if (outcome.kind === "completed" || outcome.kind === "pending" || state.standsFor !== undefined) return outcome;
   if ("isReplay" in outcome && outcome.isReplay) return outcome;
   const { error } = outcome;
-  if (error.code === "RATE_LIMITED" || error.code === "OVERLOADED" || error.code === "LEDGER_UNAVAILABLE") return outcome;
-  // An approved call that its tool does not take now keeps its approval, and is taken up again while that lasts.
-  if (stage === "admit" && (state.approval !== undefined || state.deferral !== undefined)) return outcome;
+  if (error.code === "OVERLOADED" || error.code === "LEDGER_UNAVAILABLE") return outcome;
+  // A call that woke and that its tool does not take now, or that cannot ask or wait now, waits on, and is taken up again while that lasts.
+  const isWoken = state.approval !== undefined || state.deferral !== undefined;
+  if (isWoken && (stage === "admit" || error.code === "RATE_LIMITED")) return outcome;
+  // One that may not wait for a person or a time, since too many do, was heard like any other; what its user sends is throttled before.
+  if (error.code === "RATE_LIMITED" && stage !== "approve") return outcome;
   // So does one that was put off where nobody could decide just now.
   if (error.code === "DECISION_UNAVAILABLE" && state.deferral !== undefined) return outcome;
   try {

@@ -5,9 +5,11 @@ import { approvalIdOf, codeOf, lead, shopBox } from "../../../test/support/box.t
 import { world } from "../../../test/support/shared-world.ts";
 import { verifies } from "../../../test/verifies.ts";
 import { groupApprovals, refuseGroup } from "../../approvals/groups.ts";
+import { defaultLimits } from "../../base/limits.ts";
 import type { Approval } from "../../domain/approval.ts";
 import type { Answer } from "../../domain/outcome.ts";
 import { tool } from "../../registry/define.ts";
+import { libraryCredential } from "../box/signalbox.ts";
 
 const policy = { roles: { support: ["order.*"] } };
 const said = "refund orders A-1, A-2 and A-3: 80, 81, 82";
@@ -153,6 +155,36 @@ describe("a flood of questions", () => {
     expect((await box.trail({ tenant: "acme", limit: 200 })).filter(({ entry }) => entry.kind === "asks-refused")).toMatchObject([
       { body: { cap: "pending" } },
     ]);
+    await box.close();
+  });
+
+  test(verifies("AUTH-07", "leaves every call that it cuts off to be found by its id, and one that waits goes on waiting"), async () => {
+    const limits = { approvalsPendingMax: 1, deferralsPendingMax: 1 };
+    const rules = [{ id: "cool", on: "order.refund", when: "args.amount == 200.0", effect: "defer", for: "10m" }];
+    const { box, turn, clock } = await shopBox({ policy: { ...policy, rules }, limits });
+    const refund = (orderId: string, amount: number): Promise<Answer> =>
+      turn.call({ tool: "order.refund", arguments: { orderId, amount } });
+    const putOff = await refund("A-1", 200);
+    await refund("A-1", 80);
+    for (const [refused, words] of [
+      [await refund("A-1", 81), "wait for a person already"],
+      [await refund("A-2", 200), "are put off already"],
+    ] as const) {
+      const told = await box.outcome(refused.callId, libraryCredential("acme"));
+      expect(told.outcome).toMatchObject({
+        kind: "failed",
+        error: { code: "RATE_LIMITED", effect: "none", retryAfterMs: 60_000, message: expect.stringContaining(words) as string },
+      });
+      const trail = await box.trail({ tenant: "acme", callId: refused.callId, limit: 10 });
+      expect(trail).toMatchObject([{ entry: { kind: "call-denied" }, body: { stage: "approve", code: "RATE_LIMITED" } }]);
+    }
+    // Its time has come, and then nobody can be asked: it is not lost, and asks when somebody was answered.
+    const [first] = await box.approvals.list({ tenant: "acme", limit: 10 });
+    await clock.advance(600_000 + 2 * defaultLimits.upkeepIntervalMs);
+    expect((await box.outcome(putOff.callId, libraryCredential("acme"))).outcome).toMatchObject({ waiting: { kind: "time" } });
+    await box.approvals.decide((first as Approval).id, { approve: false, by: "eve" }, lead);
+    await clock.advance(2 * defaultLimits.upkeepIntervalMs);
+    expect((await box.outcome(putOff.callId, libraryCredential("acme"))).outcome).toMatchObject({ waiting: { kind: "person" } });
     await box.close();
   });
 
