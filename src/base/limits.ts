@@ -346,7 +346,7 @@ export const limitTable = {
   joinsWaitingMax: { value: 1_000, unit: "calls", about: "callers of one process that wait for calls of other processes" },
   // Recovery and reconciliation.
   upkeepIntervalMs: { value: 5_000, unit: "ms", about: "between two sweeps for calls to recover and approvals to wake or to expire" },
-  recoveryAtOnceMax: { value: 16, unit: "calls", about: "calls that are taken up again at the same time: those of a dead process, and those that waited" },
+  recoveryAtOnceMax: { value: 16, unit: "calls", about: "calls that waited, or whose process died, taken up again at once" },
   recoveryStartMs: {
     value: 1_000,
     unit: "ms",

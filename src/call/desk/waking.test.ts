@@ -31,7 +31,7 @@ test(
       const sent: string[] = [];
       const rules = [{ id: "cool", on: "mail.send", effect: "defer", for: "10m" }];
       const policy = { roles: { support: ["mail.*"] }, rules };
-      const { box, turn, clock } = await shopBox({ tools: [sender(sent)], policy, limits: { recoveryAtOnceMax } });
+      const { turn, clock } = await shopBox({ tools: [sender(sent)], policy, limits: { recoveryAtOnceMax } });
       for (const to of ["slow", "ann", "bob"])
         expect((await turn.call({ tool: "mail.send", arguments: { to } })).outcome.kind).toBe("pending");
       await clock.advance(600_000 + defaultLimits.upkeepIntervalMs);
