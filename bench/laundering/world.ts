@@ -48,7 +48,7 @@ export async function endingOf(attack: Attack, clock?: Clock): Promise<Ending> {
     allowUnsafeMemory: true,
     tools: toolsOver(world),
     policy,
-    limits: { rateBurstCalls: 1_000 },
+    limits: { rateBurstCalls: 1_000, loopDelayMs: 600_000 },
     ...(clock === undefined ? {} : { clock }),
   });
   try {

@@ -68,6 +68,8 @@ export async function createReplay(parts: {
       approvalsPendingMax: 10_000,
       approvalAsksPerMinuteMax: 100_000,
       sessionExecutionMsMax: 10_000_000,
+      // Nor does a machine that is busy with other things turn calls away.
+      loopDelayMs: 600_000,
     },
   });
   const byName = new Map(tools.map((registered) => [registered.tool.name, registered]));
