@@ -12,7 +12,7 @@ import { completeTool } from "../../src/registry/complete.ts";
 import { atMost, isQuick, median, print, quantile, type Row } from "../measure.ts";
 
 const megabyte = 1_000_000;
-const bounds = { slotsMax: defaultLimits.flowSlotsMax, valuesMax: defaultLimits.flowValuesMax };
+const bounds = { slotsMax: defaultLimits.flowSlotsMax, valuesMax: defaultLimits.flowValuesMax, circlesMax: defaultLimits.flowCirclesMax };
 
 let state = 12_345;
 function sample(): number {

@@ -201,6 +201,48 @@ export const guardMutants: readonly Mutant[] = [
     tests: ["src/gateway/mcp"],
   },
   {
+    invariant: 1,
+    name: "guarded data leave for whomever the directory does not know",
+    patches: [
+      {
+        file: "src/flow/recipients.ts",
+        find: "return names !== undefined && readers.some((reader) => names.has(reader));",
+        replace: "return names === undefined || readers.some((reader) => names.has(reader));",
+      },
+    ],
+    tests: ["src/call/directory.test.ts", "src/flow/recipients.test.ts"],
+  },
+  {
+    invariant: 1,
+    name: "who may read one source may read what is joined to it",
+    patches: [
+      {
+        file: "src/flow/recipients.ts",
+        find: "!circles.every((readers) => mayRead(readers, names))",
+        replace: "!circles.some((readers) => mayRead(readers, names))",
+      },
+    ],
+    tests: ["src/call/directory.test.ts", "src/flow/recipients.test.ts"],
+  },
+  {
+    invariant: 1,
+    name: "a directory that does not answer lets guarded data leave",
+    patches: [{ file: "src/call/directory.ts", find: "if (people.length < found.length)", replace: "if (people.length > found.length)" }],
+    tests: ["src/call/directory.test.ts"],
+  },
+  {
+    invariant: 1,
+    name: "a directory's nearest colleague stands for a stranger",
+    patches: [
+      {
+        file: "src/call/directory.ts",
+        find: "if (!holds(answer, asked.toLowerCase())) return undefined;",
+        replace: "void holds(answer, asked);",
+      },
+    ],
+    tests: ["src/call/directory.test.ts"],
+  },
+  {
     invariant: 6,
     name: "what was forgotten counts as never read",
     patches: [{ file: "src/flow/shingles.ts", find: "(this.#isInBloom(hash) ? forgottenOrigin : undefined)", replace: "undefined" }],

@@ -68,7 +68,7 @@ export function answerApproval(
 function edited(approval: Approval, { effectiveDigest, summary, pointers }: ArgumentEdit, by: string): Approval {
   const fromDigest = originalDigest(approval);
   // What was traced is true of what the model sent, and of nothing that a person wrote instead.
-  const { origins: _traced, ...rest } = approval;
+  const { origins: _traced, barred: _barred, ...rest } = approval;
   return { ...rest, effectiveDigest, summary, edited: { by, fromDigest, pointers } };
 }
 

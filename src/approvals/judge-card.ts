@@ -35,6 +35,8 @@ export interface CardParts extends Pick<ArgumentParts, "seen" | "addressesIn"> {
   readonly isAttested: boolean;
   readonly conversationId: string | undefined;
   readonly refusedAsksCount: number;
+  /** Recipients who may not have what the call repeats. */
+  readonly mayNotRead?: ApprovalCard["mayNotRead"];
   readonly limits: Pick<Limits, "cardSaidCharsMax" | "cardArgumentsMax" | "cardAddressesMax" | "cardValueCharsMax" | "cardQuoteCharsMax">;
 }
 
@@ -53,6 +55,9 @@ export function approvalCard(parts: CardParts): ApprovalCard {
     said: said === undefined ? undefined : { text: cutVisible(said, limits.cardSaidCharsMax).text, chars: said.length, isAttested },
     asked: approval.asked,
     ...judged,
+    ...(parts.mayNotRead !== undefined && {
+      mayNotRead: parts.mayNotRead.map(({ who, isKnown }) => ({ who: cutVisible(who, limits.cardValueCharsMax).text, isKnown })),
+    }),
     ...narrowedOf(parts),
     tier: tool?.tier,
     reasons: approval.reasons

@@ -114,6 +114,8 @@ export const limitTable = {
   flowValuesMax: { value: 20_000, unit: "values", about: "trusted values, and values of records that the user named, kept per session" },
   flowWaitingCharsMax: { value: 131_072, unit: "characters", about: "results of one session that were read and wait to be indexed" },
   flowSessionsMax: { value: 1_000, unit: "sessions", about: "sessions whose knowledge of values is kept in the memory of one process" },
+  flowCirclesMax: { value: 8, unit: "circles", about: "circles of readers told apart in guarded text; others count as nobody" },
+  flowRecipientsMax: { value: 50, unit: "recipients", about: "recipients of a call that are looked up in the directory" },
   flowHistoryEntriesMax: {
     value: 5_000,
     unit: "entries",

@@ -27,7 +27,7 @@ export type FactsFrom = Readonly<Record<string, string>>;
 
 /** Looks up what a call needs, all at once. */
 export async function lookUpFacts(state: CallState, requests: readonly FactRequest[]): Promise<LookedUp> {
-  const answers = await Promise.all(requests.map((request) => answerTo(state, request)));
+  const answers = await Promise.all(requests.map((request) => lookUp(state, request)));
   const facts: Record<string, Json> = {};
   const from: Record<string, string> = {};
   let isAbsent = false;
@@ -46,14 +46,16 @@ export async function lookUpFacts(state: CallState, requests: readonly FactReque
   return isAbsent ? { kind: "absent", from: known } : { kind: "facts", facts, from: known };
 }
 
-interface Found {
+/** What one look-up brought. */
+export interface Found {
   /** `null`: absent. `undefined`: nobody could say. */
   readonly value: Json | undefined;
   /** The earlier look-up that answered. */
   readonly callId?: string;
 }
 
-async function answerTo(state: CallState, request: FactRequest): Promise<Found> {
+/** Makes one look-up, or takes the answer of an earlier one where the policy allows it. */
+export async function lookUp(state: CallState, request: FactRequest): Promise<Found> {
   const { runtime } = state;
   const place = cachePlace(state, request);
   const cached = place === undefined || !mayUseCached(state) ? undefined : runtime.cache.find(place.key, runtime.clock.now());

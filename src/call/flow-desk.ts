@@ -100,7 +100,11 @@ class Desk implements FlowDesk {
     this.mode = parts.mode;
     this.#parts = parts;
     this.#startedAtMs = parts.clock.now();
-    this.#bounds = { slotsMax: parts.limits.flowSlotsMax, valuesMax: parts.limits.flowValuesMax };
+    this.#bounds = {
+      slotsMax: parts.limits.flowSlotsMax,
+      valuesMax: parts.limits.flowValuesMax,
+      circlesMax: parts.limits.flowCirclesMax,
+    };
   }
 
   knowledgeOf(session: LiveSession): SessionKnowledge | Promise<SessionKnowledge> {

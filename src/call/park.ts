@@ -13,7 +13,7 @@ import { keyClaim, meaningClaim, meaningRowKey } from "./gate.ts";
 import { parkedKind, type ParkedCall } from "./parked.ts";
 import { askedTexts, callFacts, prepareVault, seal } from "./record.ts";
 import type { CallState, Ending } from "./stage.ts";
-import { originsOf } from "./traced-origins.ts";
+import { barredIn, originsOf } from "./traced-origins.ts";
 
 /**
  * Parks a call until a person answers: the question, the claims on key and meaning, and the entry, in one transaction. Nothing is held in memory.
@@ -90,9 +90,15 @@ function newApproval(state: CallState, decision: Decision): Approval {
 }
 
 /** What the trace found, for the card. */
-function tracedOrigins({ traced, session, runtime }: CallState): Pick<Approval, "asked" | "origins"> {
+function tracedOrigins({ traced, session, runtime }: CallState): Pick<Approval, "asked" | "origins" | "barred"> {
   if (traced === undefined) return {};
-  return { asked: traced.intent, origins: originsOf(traced, { sessionId: session.id, originsMax: runtime.limits.approvalOriginsMax }) };
+  const originsMax = runtime.limits.approvalOriginsMax;
+  const barred = barredIn(traced);
+  return {
+    asked: traced.intent,
+    origins: originsOf(traced, { sessionId: session.id, originsMax }),
+    ...(barred.length > 0 && { barred: barred.slice(0, originsMax) }),
+  };
 }
 
 function parkOperations(state: CallState, approval: Approval, sealed: Uint8Array): Operation[] {

@@ -2,7 +2,7 @@ import { fixedBounds } from "../base/fixed-bounds.ts";
 import { parseOwnJson } from "../base/own-json.ts";
 import { canonicalJson } from "../base/canonical-json.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
-import { defaultLabel, type Label } from "../domain/label.ts";
+import { declaredLabel, type Label } from "../domain/label.ts";
 import type { ShapedResult } from "../domain/outcome.ts";
 import type { ResultPart } from "../domain/tool-call.ts";
 import type { Tool } from "../domain/tool.ts";
@@ -67,7 +67,7 @@ function cutValue(cutText: string, handle: string | undefined): Json {
 
 /** The label of a whole result: what the tool declares for it, over the default of an undescribed source. */
 export function labelOf(tool: Pick<Tool, "source" | "outputLabels">): Label {
-  return { ...defaultLabel(tool.source), ...tool.outputLabels[""] };
+  return declaredLabel(tool.source, tool.outputLabels[""]);
 }
 
 const partsMember = "signalbox:parts";

@@ -1,3 +1,5 @@
+import { canonicalJson } from "../base/canonical-json.ts";
+import { sha256Hex } from "../base/hash.ts";
 import type { Decision, Reason } from "../domain/decision.ts";
 import type { FlowMode } from "../domain/flow.ts";
 import type { JsonObject } from "../domain/json.ts";
@@ -5,11 +7,14 @@ import type { Tool } from "../domain/tool.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
 import type { SessionKnowledge } from "../flow/knowledge.ts";
 import type { FlowReason } from "../flow/rules.ts";
-import { isConsequential, traceCall, type FlowTrace } from "../flow/trace.ts";
+import { isConsequential, traceCall, type FlowCall, type FlowTrace } from "../flow/trace.ts";
+import type { DirectorySpec } from "../policy/document.ts";
+import { askDirectory } from "./directory.ts";
 import { stopWith } from "./endings.ts";
 import { driftRule } from "./session/session-record.ts";
 import { findStep, type HeldStep } from "./plan-fit.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
+import { barredIn } from "./traced-origins.ts";
 
 /**
  * Where did each argument come from? A call that changes something, or whose arguments leave, runs without a question only if the user asked for such
@@ -22,24 +27,61 @@ export function trace(state: CallState): Verdict | Promise<Verdict> {
   state.step = undefined;
   if (session.plans.length > 0 && tool.tier !== "privileged") return tracePlanned(state, tool);
   const known = runtime.flow.knowledgeOf(session);
-  return known instanceof Promise ? known.then((knowledge) => judge(state, tool, knowledge)) : judge(state, tool, known);
+  return known instanceof Promise ? known.then((knowledge) => traceWith(state, tool, knowledge)) : traceWith(state, tool, known);
 }
 
 /** A person may have said yes to such calls of this session before. */
 async function tracePlanned(state: CallState, tool: Tool): Promise<Verdict> {
   state.step = await findStep(state);
-  return judge(state, tool, await state.runtime.flow.knowledgeOf(state.session));
+  return await traceWith(state, tool, await state.runtime.flow.knowledgeOf(state.session));
 }
 
-function judge(state: CallState, tool: Tool, knowledge: SessionKnowledge): Verdict {
+function traceWith(state: CallState, tool: Tool, knowledge: SessionKnowledge): Verdict | Promise<Verdict> {
   const { runtime, session, turn } = state;
   const { mode } = runtime.flow;
-  const decision = state.decision as Decision;
   if (turn.said !== undefined && (mode !== "strict" || session.wordsAttested)) knowledge.words.add(turn.said, session.wordsAttested);
-  const traced = (state.traced = traceCall(
-    { tool, args: asSent(state), isStanding: isWaived(decision), isStrict: mode === "strict", planned: state.step?.fit.named },
-    knowledge,
-  ));
+  const call = {
+    tool,
+    args: asSent(state),
+    isStanding: isWaived(state.decision as Decision),
+    isStrict: mode === "strict",
+    planned: state.step?.fit.named,
+  };
+  const traced = traceCall(call, knowledge);
+  const { directory } = runtime.policy.engine.document;
+  if (!traced.isForReaders || directory === undefined) return judge(state, tool, { traced, knowledge });
+  return traceForReaders(state, directory, { call, knowledge });
+}
+
+/** What the call repeats may be meant for those who read it. What was read meanwhile counts as well. */
+async function traceForReaders(
+  state: CallState,
+  directory: DirectorySpec,
+  { call, knowledge }: { readonly call: FlowCall & { readonly tool: Tool }; readonly knowledge: SessionKnowledge },
+): Promise<Verdict> {
+  const { recipients, from } = await askDirectory(state, directory);
+  const traced = traceCall({ ...call, recipients }, knowledge);
+  const decision = state.decision as Decision;
+  const barred = barredIn(traced);
+  state.decision = {
+    ...decision,
+    // A yes holds for those who were shown: when somebody else may not read it any more, it is asked anew.
+    ...(barred.length > 0 && { factDigests: { ...decision.factDigests, [directoryFact]: sha256Hex(canonicalJson(barred)) } }),
+    ...(Object.keys(from).length > 0 && { factsFrom: { ...decision.factsFrom, ...from } }),
+  };
+  return judge(state, call.tool, { traced, knowledge });
+}
+
+const directoryFact = "directory:recipients";
+
+function judge(
+  state: CallState,
+  tool: Tool,
+  { traced, knowledge }: { readonly traced: FlowTrace; readonly knowledge: SessionKnowledge },
+): Verdict {
+  const { mode } = state.runtime.flow;
+  const decision = state.decision as Decision;
+  state.traced = traced;
   // Where the plan names everything that steers, nobody has to be believed about the user's words.
   const isAttested = knowledge.words.isAttested || (state.step !== undefined && traced.traced.every(({ source }) => source !== "user"));
   state.decision = withDrift(withStep(decided(decision, tool, { traced, mode, isAttested, step: state.step }), state.step), traced);

@@ -1,4 +1,4 @@
-import type { ApprovalOrigin } from "../domain/approval.ts";
+import type { ApprovalOrigin, BarredReader } from "../domain/approval.ts";
 import type { FlowTrace } from "../flow/trace.ts";
 
 const riskOrder = [
@@ -28,4 +28,9 @@ export function originsOf(
     ...(origin?.sessionId === sessionId && { callId: origin.callId }),
   }));
   return origins.toSorted((left, right) => riskOrder.indexOf(left.source) - riskOrder.indexOf(right.source)).slice(0, originsMax);
+}
+
+/** Recipients who may not have what a call repeats, by their places; the same for everybody who looks, and whatever their names. */
+export function barredIn({ barred }: Pick<FlowTrace, "barred">): readonly BarredReader[] {
+  return barred.map(({ pointer, part, names }) => ({ pointer, part, isKnown: names !== undefined }));
 }

@@ -52,6 +52,10 @@ export function cardText(terminal: Terminal, shown: ShownApproval): string {
         ]),
     ...(card.isToolChanged ? [`${paint(terminal, "red", "the tool's definition changed since the question was asked")}\n`] : []),
     ...(card.notSaid.length === 0 ? [] : [paint(terminal, "yellow", `the user did not say: ${plain(card.notSaid.join(", "))}`), "\n"]),
+    ...(card.mayNotRead ?? []).map(
+      ({ who, isKnown }) =>
+        `${paint(terminal, "red", "may not have the data in it:")} ${plain(who)}${isKnown ? "" : " (the directory does not know them)"}\n`,
+    ),
     ...(card.narrowed ?? []).map(
       ({ name, was }) => `${paint(terminal, "yellow", `a rule narrowed ${plain(name)}; the agent sent:`)} ${plain(was)}\n`,
     ),

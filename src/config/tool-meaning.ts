@@ -25,6 +25,12 @@ export const asksShape = about(
   list(text({ charsMax: 1_000 }), 50),
 );
 
+const readerPattern = /^(?:tenant|(?:user|group|role):.+)$/;
+
+function readerProblem(reader: string): string | undefined {
+  return readerPattern.test(reader) ? undefined : "a reader is `tenant`, `user:ID`, `group:NAME` or `role:NAME`";
+}
+
 const labelShape = object({
   integrity: optional(about("How far it may be believed. Default `untrusted`.", word(integrities))),
   confidentiality: optional(
@@ -37,6 +43,12 @@ const labelShape = object({
     about(
       "What kind of data it is; `personal`, `secret`, `health` and `credential` leave only after a question.",
       list(text({ charsMax: 100 }), 50),
+    ),
+  ),
+  readers: optional(
+    about(
+      "Who may have it, of those whom the policy's `directory` knows: `tenant` (all of them), `user:ID`, `group:NAME`, `role:NAME`; empty: nobody. Default `tenant`, and nobody where it is `restricted`, `secret` or `credential`.",
+      list(text({ charsMax: 200, problemOf: readerProblem, schema: { pattern: readerPattern.source } }), 50),
     ),
   ),
 });
@@ -78,10 +90,11 @@ export function meaningOf(said: Read<typeof meaningShape>): ToolMeaning {
 
 function labelOf(said: Integrity | Read<typeof labelShape>): Partial<Label> {
   if (typeof said === "string") return { integrity: said };
-  const { integrity, confidentiality, categories } = said;
+  const { integrity, confidentiality, categories, readers } = said;
   return {
     ...(integrity !== undefined && { integrity }),
     ...(confidentiality !== undefined && { confidentiality }),
     ...(categories !== undefined && { categories: [...categories].sort() }),
+    ...(readers !== undefined && { readers: [...readers].sort() }),
   };
 }

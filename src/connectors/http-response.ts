@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from "../domain/json.ts";
+import { valueAt } from "../domain/json-pointer.ts";
 import type { ExecutionResult, Failure, FailureKind, Tool } from "../domain/tool.ts";
 import type { Limits } from "../base/limits.ts";
 import type { Effect } from "../errors/codes.ts";
@@ -95,17 +96,6 @@ function suspicionOf(value: Json): string | undefined {
   if (Array.isArray(errors) && errors.length > 0) return "its body holds `errors`";
   const isEmpty = error === undefined || error === null || error === false || error === "" || error === 0;
   return isEmpty || (Array.isArray(error) && error.length === 0) ? undefined : "its body holds an `error`";
-}
-
-/** Value at a JSON pointer (RFC 6901). */
-function valueAt(value: Json, pointer: string): Json | undefined {
-  let current: Json | undefined = value;
-  for (const token of pointer.split("/").slice(1)) {
-    const name = token.replaceAll("~1", "/").replaceAll("~0", "~");
-    if (current === null || typeof current !== "object" || !Object.hasOwn(current, name)) return undefined;
-    current = (current as JsonObject)[name];
-  }
-  return current;
 }
 
 interface StatusMeaning {

@@ -23,6 +23,8 @@ export interface ApprovalCard {
   readonly arguments: readonly CardArgument[];
   /** Arguments beyond `cardArgumentsMax`, which are only in the arguments themselves. */
   readonly argumentsLeftOutCount: number;
+  /** Recipients who may not have the data that the call repeats. Absent: nobody was looked up, or everybody may. */
+  readonly mayNotRead?: readonly CardReader[];
   /** Arguments that a rule of the policy narrowed, with what the agent sent. Absent: none. */
   readonly narrowed?: readonly { readonly name: string; readonly was: string }[];
   readonly tier: Tier | undefined;
@@ -35,6 +37,14 @@ export interface ApprovalCard {
   readonly expiresAtMs: number;
   /** Questions about this user's calls that were refused in this hour and the last, since too many were asked: more than a few are a flood. */
   readonly refusedAsksCount: number;
+}
+
+/** A recipient who may not have what a call repeats. */
+export interface CardReader {
+  /** As they stand in the arguments; the pointer of the argument once those are gone. */
+  readonly who: string;
+  /** Whether the directory knows them. */
+  readonly isKnown: boolean;
 }
 
 /** The user's words as the agent passed them on. */

@@ -43,6 +43,16 @@ export interface ApprovalOrigin {
   readonly callId?: string;
 }
 
+/** A recipient who may not have what the call repeats, by their place in the arguments. */
+export interface BarredReader {
+  /** JSON pointer of the argument that names them. */
+  readonly pointer: string;
+  /** Which of those that the argument names, from 0. */
+  readonly part: number;
+  /** Whether the directory knows them. */
+  readonly isKnown: boolean;
+}
+
 /** Where an approval stands. `used`: the call ran or was settled under it. `void`: it no longer fits what would run. */
 export type ApprovalState = "pending" | "approved" | "rejected" | "expired" | "used" | "void";
 
@@ -71,6 +81,8 @@ export interface Approval {
   readonly asked?: Asked;
   /** The riskiest first, at most `approvalOriginsMax`. */
   readonly origins?: readonly ApprovalOrigin[];
+  /** At most `approvalOriginsMax`. Absent where nobody was looked up, or everybody may read it. */
+  readonly barred?: readonly BarredReader[];
   readonly policyVersion: string;
   /** One line in plain words: what will happen if somebody says yes. Bounded, control characters removed. */
   readonly summary: string;

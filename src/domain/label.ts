@@ -12,11 +12,27 @@ export interface Label {
   readonly confidentiality: Confidentiality;
   /** Data categories, such as `personal` or `finance`; sorted. */
   readonly categories: readonly string[];
-  /** Who may read it: users, groups or `tenant`; sorted. */
+  /** Who may read it, of those whom the directory knows: `tenant` (all of them), `user:ID`, `group:NAME`, `role:NAME`; sorted. Empty: nobody. */
   readonly readers: readonly string[];
 }
 
 /** What is assumed of an output nobody described: untrusted, internal, for the tenant. */
 export function defaultLabel(source: string): Label {
-  return { source, integrity: "untrusted", confidentiality: "internal", categories: [], readers: ["tenant"] };
+  return { source, integrity: "untrusted", confidentiality: "internal", categories: [], readers: [tenantReader] };
+}
+
+/** Everybody whom the tenant's directory knows. */
+export const tenantReader = "tenant";
+
+/**
+ * A label as parts of it were declared, the last word last. What is restricted or a secret is meant for nobody unless somebody says for whom: that it
+ * belongs to the tenant does not mean that everybody there may have it.
+ */
+export function declaredLabel(source: string, ...said: readonly (Partial<Label> | undefined)[]): Label {
+  const label = said.reduce<Label>((whole, part) => ({ ...whole, ...part }), defaultLabel(source));
+  return isForFew(label) && said.every((part) => part?.readers === undefined) ? { ...label, readers: [] } : label;
+}
+
+function isForFew({ confidentiality, categories }: Label): boolean {
+  return confidentiality === "restricted" || categories.includes("secret") || categories.includes("credential");
 }

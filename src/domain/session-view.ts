@@ -56,6 +56,8 @@ export interface SourceRead {
   readonly categories: readonly string[];
   /** Whether any of it is kept from readers who are not named. */
   readonly isGuarded: boolean;
+  /** Who may have what is guarded, one list for each circle of readers; empty lists: nobody. */
+  readonly readers: readonly (readonly string[])[];
   readonly lastAtMs: number;
 }
 

@@ -10,7 +10,7 @@ import type { Source, Traced } from "./rules.ts";
 import { traceCall } from "./trace.ts";
 
 function measured({ said, read, tool, args }: DriftCase): Drift {
-  const bounds = { slotsMax: 65_536, valuesMax: 1_000 };
+  const bounds = { slotsMax: 65_536, valuesMax: 1_000, circlesMax: 8 };
   const knowledge = new SessionKnowledge(new Restrictions(7, bounds, 0), bounds);
   knowledge.words.add(said, true);
   const origin = { callId: "call", sessionId: "ses", tool: "read.it", atMs: 0, isNamed: false, isOutside: false };

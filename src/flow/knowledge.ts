@@ -6,7 +6,7 @@
 import { fixedBounds } from "../base/fixed-bounds.ts";
 import { RecentValues } from "../base/recent-values.ts";
 import type { Json } from "../domain/json.ts";
-import type { Label } from "../domain/label.ts";
+import { tenantReader, type Label } from "../domain/label.ts";
 import { decodedOnce, embeddedJson, mayHoldCode } from "./decode-once.ts";
 import { fold, foldValue } from "./fold.ts";
 import type { LabelReader } from "./labels.ts";
@@ -196,7 +196,7 @@ export class SessionKnowledge {
     const folded = fold(slice);
     const tables = [
       ...(label.integrity === "trusted" ? [] : [this.restrictions.untrustedTable]),
-      ...(isSensitive ? [this.restrictions.sensitiveTable()] : []),
+      ...(isSensitive ? [this.restrictions.sensitiveTable(label.readers)] : []),
     ];
     for (const table of tables) {
       table.add(folded, origin);
@@ -250,6 +250,7 @@ export function amountForm(amount: number): string {
 /** Whether a label keeps its values from readers who are not named. */
 export function isGuarded(label: Label): boolean {
   if (label.confidentiality === "public") return false;
+  if (!label.readers.includes(tenantReader)) return true;
   return label.confidentiality === "confidential" || label.confidentiality === "restricted" || label.categories.some(isGuardedCategory);
 }
 

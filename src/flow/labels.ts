@@ -1,5 +1,5 @@
 import { fixedBounds } from "../base/fixed-bounds.ts";
-import { defaultLabel, type Label } from "../domain/label.ts";
+import { declaredLabel, type Label } from "../domain/label.ts";
 import type { Tool } from "../domain/tool.ts";
 
 /** Gives the label of a leaf by the JSON pointer of its place. */
@@ -31,7 +31,8 @@ export function labelReader(tool: Pick<Tool, "source" | "outputLabels">): LabelR
 }
 
 function compile(tool: Pick<Tool, "source" | "outputLabels">): LabelReader {
-  const base: Label = { ...defaultLabel(tool.source), ...tool.outputLabels[""] };
+  const whole = tool.outputLabels[""];
+  const base = declaredLabel(tool.source, whole);
   const patterns = Object.entries(tool.outputLabels)
     .filter(([pointer]) => pointer !== "")
     .map(([pointer, label]): Pattern => {
@@ -50,7 +51,7 @@ function compile(tool: Pick<Tool, "source" | "outputLabels">): LabelReader {
       if (label === undefined) {
         const steps = shape.split("/").slice(1);
         const pattern = patterns.find((candidate) => fits(candidate.steps, steps));
-        label = pattern === undefined ? base : { ...base, ...pattern.label };
+        label = pattern === undefined ? base : declaredLabel(tool.source, whole, pattern.label);
         if (cache.size < fixedBounds.rememberedMax) cache.set(shape, label);
       }
       return label;

@@ -31,7 +31,7 @@ function session(
   said: string,
   ...read: readonly { readonly value: Json; readonly isNamed?: boolean; readonly isOutside?: boolean }[]
 ): SessionKnowledge {
-  const bounds = { slotsMax: 65_536, valuesMax: 1_000 };
+  const bounds = { slotsMax: 65_536, valuesMax: 1_000, circlesMax: 8 };
   const knowledge = new SessionKnowledge(new Restrictions(7, bounds, 0), bounds);
   knowledge.words.add(said, true);
   for (const [index, { value, isNamed = false, isOutside = false }] of read.entries()) {

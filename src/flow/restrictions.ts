@@ -5,6 +5,7 @@
 import { fixedBounds } from "../base/fixed-bounds.ts";
 import { RecentValues } from "../base/recent-values.ts";
 import { foldValue } from "./fold.ts";
+import { GuardedText, type Guarded } from "./guarded-text.ts";
 import { forgottenOrigin, ShingleIndex, type Found } from "./shingles.ts";
 
 /** A call whose result was read. */
@@ -25,10 +26,14 @@ export interface KnowledgeBounds {
   readonly slotsMax: number;
   /** Trusted values, and values of records the user named, per session. */
   readonly valuesMax: number;
+  /** Circles of readers whose texts are told apart. */
+  readonly circlesMax: number;
 }
 
-/** Where a text may stand of which nobody knows. */
+/** Where a text may stand of which nobody knows, and who may have it. */
 const anywhere: Found = { origin: forgottenOrigin };
+const none: readonly Guarded[] = [];
+const forNobody: Guarded = { readers: [], holds: () => true };
 
 /** What restricts: untrusted and sensitive text that a principal has read under one credential. */
 export class Restrictions {
@@ -36,11 +41,11 @@ export class Restrictions {
   readonly #origins: Origin[] = [];
   readonly #givenFirst: RecentValues<true>;
   #untrusted: ShingleIndex;
-  #sensitive: ShingleIndex | undefined;
+  #sensitive: GuardedText | undefined;
   #written: ShingleIndex | undefined;
   /** What was read in the time before; it goes when the present is as old as it may get. */
   #before:
-    | { readonly untrusted: ShingleIndex; readonly sensitive: ShingleIndex | undefined; readonly written: ShingleIndex | undefined }
+    | { readonly untrusted: ShingleIndex; readonly sensitive: GuardedText | undefined; readonly written: ShingleIndex | undefined }
     | undefined;
   #sinceMs: number;
   #saturatedUntilMs: number | undefined;
@@ -134,9 +139,11 @@ export class Restrictions {
     return (this.#written?.find(value) ?? this.#before?.written?.find(value)) !== undefined;
   }
 
-  /** Whether a folded phrase was read as text that only certain readers may have. */
-  isSensitive(phrase: string): boolean {
-    return this.#saturatedUntilMs !== undefined || (this.#sensitive?.find(phrase) ?? this.#before?.sensitive?.find(phrase)) !== undefined;
+  /** The texts that only certain readers may have, each with who that is. */
+  guarded(): readonly Guarded[] {
+    if (!this.hasSensitive) return none;
+    const known = [...(this.#sensitive?.all() ?? none), ...(this.#before?.sensitive?.all() ?? none)];
+    return this.#saturatedUntilMs === undefined ? known : [...known, forNobody];
   }
 
   /** The table for untrusted text. */
@@ -144,9 +151,11 @@ export class Restrictions {
     return this.#untrusted;
   }
 
-  /** The table for sensitive text, made when the first is read. */
-  sensitiveTable(): ShingleIndex {
-    return (this.#sensitive ??= new ShingleIndex({ seed: this.#seed, slotsMax: this.#bounds.slotsMax / 4 }));
+  /** The table for text that only these readers may have, made when the first is read. */
+  sensitiveTable(readers: readonly string[]): ShingleIndex {
+    const { slotsMax, circlesMax } = this.#bounds;
+    this.#sensitive ??= new GuardedText(this.#seed, { slotsMax: slotsMax / 4, circlesMax });
+    return this.#sensitive.tableFor(readers);
   }
 
   /** Characters of results that were read and not indexed yet. */

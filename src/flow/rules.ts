@@ -38,6 +38,12 @@ export interface Traced {
   readonly text: string;
 }
 
+/** Content, or an address, that repeats what only certain readers may have. */
+export interface GuardedValue extends Traced {
+  /** For people; recorded, so it names no value. */
+  readonly why: string;
+}
+
 /** Ids of the rules. */
 export type FlowRule = "flow:R1" | "flow:R2" | "flow:R3" | "flow:R4" | "flow:R5";
 
@@ -67,8 +73,8 @@ export interface FlowFacts {
   readonly steering: readonly Traced[];
   /** Addresses, links and accounts in content. */
   readonly carried: readonly Traced[];
-  /** Content that only certain readers may have. */
-  readonly guarded: readonly Traced[];
+  /** Content that only certain readers may have, where not everybody who reads it may. */
+  readonly guarded: readonly GuardedValue[];
   /** Nobody told what the user said. */
   readonly isBlind: boolean;
   /** What is not known counts as not given. */
@@ -104,7 +110,7 @@ export function judgeFlow(facts: FlowFacts): FlowVerdict {
     else if (traced.source === "nowhere" && facts.hasReadUntrusted)
       reasons.push(about("flow:R3", "an address or link in it was read nowhere, after untrusted text had been read", traced));
   }
-  for (const traced of facts.guarded) reasons.push(about("flow:R4", "it holds data that is not meant for these readers", traced));
+  for (const traced of facts.guarded) reasons.push(about("flow:R4", traced.why, traced));
   if (isFinal && !facts.isStanding && !facts.isPlanned) {
     const targets = facts.steering.filter(({ role }) => role === "target" || role === "ref");
     const unnamed = targets.find(({ source, origin }) => !(source === "user" || (source === "trusted" && origin?.isNamed === true)));

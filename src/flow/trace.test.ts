@@ -10,7 +10,7 @@ import { SessionKnowledge } from "./knowledge.ts";
 import { Restrictions } from "./restrictions.ts";
 import { traceCall, type FlowTrace } from "./trace.ts";
 
-const bounds = { slotsMax: 65_536, valuesMax: 1_000 };
+const bounds = { slotsMax: 65_536, valuesMax: 1_000, circlesMax: 8 };
 
 function made(parts: Partial<ToolParts> & { readonly name: string }): Tool {
   return completeTool({ tier: "reversible", description: "Do it.", inputSchema: { type: "object" }, ...parts });
@@ -292,7 +292,7 @@ describe("properties", () => {
   });
 
   test("forgetting fails closed: a value that went into the filter is still untrusted", () => {
-    const small = { slotsMax: 1_024, valuesMax: 10 };
+    const small = { slotsMax: 1_024, valuesMax: 10, circlesMax: 8 };
     const knowledge = new SessionKnowledge(new Restrictions(3, small, 0), small);
     knowledge.words.add("Please send the report to the team", true);
     const note = (value: Json, callId: string): void =>

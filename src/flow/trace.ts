@@ -7,9 +7,11 @@ import { fold, foldValue } from "./fold.ts";
 import { intentOf, type Intent } from "./intent.ts";
 import { amountForm, dayForm, type SessionKnowledge } from "./knowledge.ts";
 import { pointingOf, type Pointing } from "./pointing.ts";
-import { type Origin, type Restrictions } from "./restrictions.ts";
+import type { Guarded } from "./guarded-text.ts";
+import { barredFrom, type KnownRecipient, type Recipients } from "./recipients.ts";
+import type { Origin } from "./restrictions.ts";
 import { argumentLeaves, type ArgumentLeaf } from "./roles.ts";
-import { judgeFlow, type FlowVerdict, type Source, type Traced } from "./rules.ts";
+import { judgeFlow, type FlowVerdict, type GuardedValue, type Source, type Traced } from "./rules.ts";
 import { forgottenOrigin } from "./shingles.ts";
 import { amountOf, dayOf, spellingsOfAmount, spellingsOfDay } from "./spellings.ts";
 import { actionablesIn, normalEmail, normalUrl, urlParts, type Actionable } from "./tokens.ts";
@@ -24,6 +26,8 @@ export interface FlowCall {
   readonly planned?: ReadonlySet<string> | undefined;
   /** Mode `strict`: what is not known counts as not given. */
   readonly isStrict: boolean;
+  /** Who reads what leaves, where a directory was asked. */
+  readonly recipients?: Recipients | undefined;
 }
 
 /** The verdict, with what it rests on. */
@@ -32,6 +36,10 @@ export interface FlowTrace extends FlowVerdict {
   readonly traced: readonly Traced[];
   /** How far the call is from what the user asked for; undefined where nobody told that. */
   readonly drift: Drift | undefined;
+  /** Whether the call repeats guarded data in content, so that it counts who reads it. */
+  readonly isForReaders: boolean;
+  /** Recipients who may not have what the call repeats; empty where nobody was looked up. */
+  readonly barred: readonly KnownRecipient[];
 }
 
 /** Whether a call has to be traced at all: it changes something, or its arguments leave. */
@@ -51,19 +59,25 @@ export function traceCall(call: FlowCall, knowledge: SessionKnowledge): FlowTrac
   const isFetch = tool.tier === "read" && isAsked;
   const steering: Traced[] = [];
   const carried: Traced[] = [];
-  const guarded: Traced[] = [];
+  const guarded: GuardedValue[] = [];
+  const texts = tool.isEgress ? knowledge.restrictions.guarded() : [];
+  let isForReaders = false;
+  const barred = new Set<KnownRecipient>();
   for (const leaf of leaves) {
     const role = roleOf(leaf);
     if (role === "control") continue;
     if (steeringRoles.includes(role)) {
       steering.push(traceValue({ leaf, role, knowledge, isFetch, isAsked, pointing, planned: call.planned }));
       // Whoever runs a page reads what its address says.
-      if (tool.isEgress && typeof leaf.value === "string" && isGuardedUrl(leaf.value, knowledge.restrictions))
-        guarded.push({ pointer: leaf.pointer, role, roleFrom: fromOf(leaf), source: "untrusted", origin: undefined, text: leaf.value });
+      if (typeof leaf.value === "string" && isGuardedUrl(leaf.value, texts)) guarded.push(guardedValue(leaf, role, notForThem));
     } else if (typeof leaf.value === "string") {
       carried.push(...carriedBy(leaf, leaf.value, knowledge));
-      if (tool.isEgress && isGuardedText(leaf.value, knowledge.restrictions))
-        guarded.push({ pointer: leaf.pointer, role, roleFrom: fromOf(leaf), source: "untrusted", origin: undefined, text: leaf.value });
+      const circles = circlesOf(leaf.value, texts);
+      if (circles.length === 0) continue;
+      isForReaders = true;
+      const outside = call.recipients?.kind === "known" ? barredFrom(circles, call.recipients.people) : undefined;
+      for (const person of outside ?? []) barred.add(person);
+      if (outside === undefined || outside.length > 0) guarded.push(guardedValue(leaf, role, whyGuarded(call.recipients, outside)));
     }
   }
   const verdict = judgeFlow({
@@ -82,7 +96,24 @@ export function traceCall(call: FlowCall, knowledge: SessionKnowledge): FlowTrac
     hasReadUntrusted: !knowledge.restrictions.isEmpty,
   });
   const drift = driftOf({ intent, traced: steering, isBlind: knowledge.words.isEmpty });
-  return { ...verdict, intent, traced: [...steering, ...carried, ...guarded], drift };
+  return { ...verdict, intent, traced: [...steering, ...carried, ...guarded], drift, isForReaders, barred: [...barred] };
+}
+
+const notForThem = "it holds data that is not meant for these readers";
+
+/** Names arguments and no values: the reason is recorded. */
+function whyGuarded(recipients: Recipients | undefined, barred: readonly KnownRecipient[] | undefined): string {
+  if (recipients?.kind === "untold") return `it holds data that is meant for certain readers, and ${recipients.why}`;
+  if (barred === undefined) return notForThem;
+  const pointers = [...new Set(barred.map(({ pointer }) => pointer))].map((pointer) => `\`${pointer}\``);
+  const shown =
+    pointers.length > fixedBounds.namedMax ? `${pointers.slice(0, fixedBounds.namedMax).join(", ")} and others` : pointers.join(", ");
+  return `it holds data that is not meant for everybody in ${shown}`;
+}
+
+function guardedValue(leaf: ArgumentLeaf, role: ArgumentRole, why: string): GuardedValue {
+  const text = String(leaf.value);
+  return { pointer: leaf.pointer, role, roleFrom: fromOf(leaf), source: "untrusted", origin: undefined, text, why };
 }
 
 /** An argument that means nothing known is content when it is long, and refers to something when it is short. */
@@ -258,22 +289,25 @@ function traceActionable(found: Actionable, knowledge: SessionKnowledge): Place 
 }
 
 /** Whether an address repeats guarded data, as it stands, or part by part in the notations of content. */
-function isGuardedUrl(text: string, restrictions: Restrictions): boolean {
-  if (!restrictions.hasSensitive || urlParts(text) === undefined) return false;
+function isGuardedUrl(text: string, texts: readonly Guarded[]): boolean {
+  if (texts.length === 0 || urlParts(text) === undefined) return false;
   const parts = text.split(/[/?&=#]/);
-  return [text, ...parts.flatMap((part) => [part, ...decodedOnce(part)])].some((piece) => isGuardedText(piece, restrictions));
+  return [text, ...parts.flatMap((part) => [part, ...decodedOnce(part)])].some((piece) => circlesOf(piece, texts).length > 0);
 }
 
-/** Whether content repeats a run of guarded words, or a guarded number. */
-function isGuardedText(text: string, restrictions: Restrictions): boolean {
-  if (!restrictions.hasSensitive) return false;
-  return [text, ...decodedOnce(text)].some((plain) => {
-    const words = fold(plain).match(/[\p{L}\p{N}]+/gu) ?? [];
-    for (const [group] of plain.matchAll(/\d[\d .-]{4,}\d/g)) if (restrictions.isSensitive(group.replace(/\D/g, ""))) return true;
-    for (const word of words) if (/\d/.test(word) && word.length >= 6 && restrictions.isSensitive(word)) return true;
-    for (let at = 0; at + fixedBounds.guardedWordsMin <= words.length; at += 1) {
-      if (restrictions.isSensitive(words.slice(at, at + fixedBounds.guardedWordsMin).join(" "))) return true;
-    }
-    return false;
-  });
+/** The readers of each guarded text of which content repeats a run of words, or a number. */
+function circlesOf(text: string, texts: readonly Guarded[]): readonly (readonly string[])[] {
+  if (texts.length === 0) return [];
+  const plains = [text, ...decodedOnce(text)];
+  return texts.filter(({ holds }) => plains.some((plain) => repeats(plain, holds))).map(({ readers }) => readers);
+}
+
+function repeats(plain: string, holds: Guarded["holds"]): boolean {
+  const words = fold(plain).match(/[\p{L}\p{N}]+/gu) ?? [];
+  for (const [group] of plain.matchAll(/\d[\d .-]{4,}\d/g)) if (holds(group.replace(/\D/g, ""))) return true;
+  for (const word of words) if (/\d/.test(word) && word.length >= 6 && holds(word)) return true;
+  for (let at = 0; at + fixedBounds.guardedWordsMin <= words.length; at += 1) {
+    if (holds(words.slice(at, at + fixedBounds.guardedWordsMin).join(" "))) return true;
+  }
+  return false;
 }

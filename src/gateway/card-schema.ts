@@ -58,6 +58,11 @@ export const cardSchema: JsonObject = open(
     },
     arguments: { type: "array", items: argumentSchema },
     argumentsLeftOutCount: count,
+    mayNotRead: {
+      type: "array",
+      items: open({ who: text, isKnown: flag }, ["who", "isKnown"]),
+      description: "Recipients who may not have the data that the call repeats; `isKnown`: whether the directory knows them.",
+    },
     narrowed: {
       type: "array",
       items: open({ name: text, was: text }),

@@ -33,6 +33,7 @@ const viewSchema = open(
       confidentiality: texts,
       categories: texts,
       isGuarded: { type: "boolean" },
+      readers: { type: "array", items: texts, description: "Who may have what is guarded, one list for each circle of readers." },
       lastAtMs: time,
     }),
     categories: texts,

@@ -17,6 +17,7 @@ export function checkPolicy(policy: PolicyDocument, tools: readonly Tool[], limi
   const report = reportInto(problems);
   checkRoles(policy, tools, report.at("roles"));
   checkFacts(policy, tools, limits, report.at("facts"));
+  checkDirectory(policy, tools, report);
   for (const [index, rule] of policy.rules.entries()) checkRule(rule, { policy, tools, limits }, report.at("rules").at(index));
   checkHistory(policy, tools, limits, report);
   for (const [index, glob] of policy.limits.blockedActions.entries()) {
@@ -62,6 +63,29 @@ function checkFacts(policy: PolicyDocument, tools: readonly Tool[], limits: Limi
     else checkFactArguments(name, tool, policy, limits, report.at(name).at("arguments"));
     if (!used.has(name)) report.at(name).add(`no rule uses the fact \`${name}\`; remove it or name it as \`facts.${name}\``);
   }
+}
+
+/** Labels that name readers say nothing where nobody can tell who reads. */
+function checkDirectory({ directory }: PolicyDocument, tools: readonly Tool[], report: Report): void {
+  const place = report.at("directory");
+  if (directory === undefined) {
+    const labelled = tools.filter(({ outputLabels }) => Object.values(outputLabels).some(({ readers }) => readers !== undefined));
+    if (labelled.length > 0)
+      place.add(
+        `labels of ${named(labelled.map(({ name }) => name))} name readers, and nobody says who reads what leaves; name a \`directory\``,
+      );
+    return;
+  }
+  const tool = tools.find((each) => matchesTool(directory.tool, each));
+  if (tool === undefined) {
+    place.at("tool").add(noTool(directory.tool, tools));
+    return;
+  }
+  if (tool.tier !== "read") place.at("tool").add(`\`${tool.name}\` is ${tool.tier}; people are looked up by a read`);
+  const properties = tool.inputSchema["properties"];
+  const known = typeof properties === "object" && properties !== null ? Object.keys(properties) : undefined;
+  if (known !== undefined && !known.includes(directory.argument))
+    place.at("argument").add(`\`${tool.name}\` has no argument \`${directory.argument}\`${nearestHint(directory.argument, known)}`);
 }
 
 /** Arguments that the look-up does not have; and, for the rules that need it, arguments of the called tools that may be missing. */

@@ -60,6 +60,25 @@ export interface FactSpec {
   readonly cacheMs?: number;
 }
 
+/**
+ * The directory of the tenant's own people: who they are that a call sends guarded data to. Whom it does not know may have nothing that is meant for
+ * certain readers.
+ */
+export interface DirectorySpec {
+  /** Name of the read tool that finds one person by exactly the address, number or name that a call sends to. */
+  readonly tool: string;
+  /** The argument of that tool. */
+  readonly argument: string;
+  /** JSON pointer of the person's id in what it answers: the reader `user:ID`. */
+  readonly user: string;
+  /** JSON pointer of a list of texts, or of one: the readers `group:NAME`. */
+  readonly groups?: string;
+  /** The same for `role:NAME`. */
+  readonly roles?: string;
+  /** How long its answer may serve later calls of the same user that can be taken back. Absent: it is looked up for each call. */
+  readonly cacheMs?: number;
+}
+
 /** What rules over the history of calls have in common. */
 export interface HistoryRule {
   /** Unique among all rules; stands in the reason it gives. */
@@ -114,6 +133,8 @@ export interface PolicyDocument {
   /** Tool globs, and `permission:NAME` entries, by role. */
   readonly roles: Readonly<Record<string, readonly string[]>>;
   readonly facts: Readonly<Record<string, FactSpec>>;
+  /** Who reads what leaves. Absent: guarded data leave only after a question, whoever reads them. */
+  readonly directory?: DirectorySpec;
   readonly rules: readonly Rule[];
   readonly sequences: readonly SequenceRule[];
   readonly separation: readonly SeparationRule[];

@@ -1,6 +1,6 @@
 import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Limits } from "../base/limits.ts";
-import type { FactSpec, PolicyDocument, SessionBudgetSpec } from "./document.ts";
+import type { DirectorySpec, FactSpec, PolicyDocument, SessionBudgetSpec } from "./document.ts";
 import { domainProblem } from "./domains.ts";
 import { factVariables, parseExpression } from "./expression.ts";
 import { globProblem } from "./glob.ts";
@@ -36,9 +36,7 @@ export function parseFacts(raw: unknown, limits: Limits, report: Report): Policy
     const tool = text(object["tool"], fixedBounds.policyTextCharsMax, place.at("tool")) ?? "";
     if (tool.includes("*")) place.at("tool").add("a fact is looked up by one tool; stars are not allowed here");
     const absent = object["absent"] === undefined ? undefined : text(object["absent"], fixedBounds.policyTextCharsMax, place.at("absent"));
-    const cacheMs = wholeNumber(object["cacheMs"], 1, place.at("cacheMs"));
-    if (cacheMs !== undefined && cacheMs > limits.factCacheMsMax)
-      place.at("cacheMs").add(`a fact is kept for at most ${limits.factCacheMsMax} ms (\`factCacheMsMax\`)`);
+    const cacheMs = parseCacheMs(object["cacheMs"], limits, place.at("cacheMs"));
     const fact: FactSpec = {
       ...(cacheMs !== undefined && { cacheMs }),
       tool,
@@ -47,6 +45,42 @@ export function parseFacts(raw: unknown, limits: Limits, report: Report): Policy
     facts.push([name, absent === undefined ? fact : { ...fact, absent }]);
   }
   return Object.fromEntries(facts);
+}
+
+function parseCacheMs(raw: unknown, limits: Limits, report: Report): number | undefined {
+  const cacheMs = wholeNumber(raw, 1, report);
+  if (cacheMs !== undefined && cacheMs > limits.factCacheMsMax)
+    report.add(`a fact is kept for at most ${limits.factCacheMsMax} ms (\`factCacheMsMax\`)`);
+  return cacheMs;
+}
+
+const directoryMembers = ["tool", "argument", "user", "groups", "roles", "cacheMs"];
+
+/** Reads `directory`: who the people are that calls send to. */
+export function parseDirectory(raw: unknown, limits: Limits, report: Report): DirectorySpec | undefined {
+  if (raw === undefined || raw === null) return undefined;
+  const object = members(raw, { known: directoryMembers }, report);
+  if (object === undefined) return undefined;
+  const tool = text(object["tool"], fixedBounds.policyTextCharsMax, report.at("tool")) ?? "";
+  if (tool.includes("*")) report.at("tool").add("people are looked up by one tool; stars are not allowed here");
+  const groups = object["groups"] === undefined ? undefined : parsePointer(object["groups"], report.at("groups"));
+  const roles = object["roles"] === undefined ? undefined : parsePointer(object["roles"], report.at("roles"));
+  const cacheMs = parseCacheMs(object["cacheMs"], limits, report.at("cacheMs"));
+  return {
+    tool,
+    argument: text(object["argument"], fixedBounds.policyTextCharsMax, report.at("argument")) ?? "",
+    user: parsePointer(object["user"], report.at("user")) ?? "",
+    ...(groups !== undefined && { groups }),
+    ...(roles !== undefined && { roles }),
+    ...(cacheMs !== undefined && { cacheMs }),
+  };
+}
+
+function parsePointer(raw: unknown, report: Report): string | undefined {
+  const pointer = text(raw, fixedBounds.policyTextCharsMax, report);
+  if (pointer === undefined || /^(?:\/(?:[^~/]|~[01])+)+$/.test(pointer)) return pointer;
+  report.add("expected a JSON pointer into what the tool answers, such as `/id`");
+  return undefined;
 }
 
 function parseFactArguments(raw: unknown, limits: Limits, report: Report): FactSpec["arguments"] {

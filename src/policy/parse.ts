@@ -1,7 +1,7 @@
 import type { Limits } from "../base/limits.ts";
 import type { PolicyDocument } from "./document.ts";
 import type { Problem } from "./problem.ts";
-import { parseBudgets, parseFacts, parseLimits, parseRoles } from "./parse-parts.ts";
+import { parseBudgets, parseDirectory, parseFacts, parseLimits, parseRoles } from "./parse-parts.ts";
 import { parseSeparation, parseSequences } from "./parse-history.ts";
 import { parseRules } from "./parse-rules.ts";
 import { members } from "./parse-values.ts";
@@ -10,7 +10,7 @@ import { reportInto, type Report } from "./problem.ts";
 /** What became of reading a policy. */
 export type ParsedPolicy = { readonly policy: PolicyDocument } | { readonly problems: readonly Problem[] };
 
-const known = ["version", "roles", "facts", "rules", "sequences", "separation", "limits", "budgets"];
+const known = ["version", "roles", "facts", "directory", "rules", "sequences", "separation", "limits", "budgets"];
 const later = { include: "includes are not supported yet" };
 
 /**
@@ -25,10 +25,12 @@ export function parsePolicy(raw: unknown, limits: Limits): ParsedPolicy {
   if (top["version"] !== undefined && top["version"] !== 1) report.at("version").add("the version of a policy is `1`");
   const facts = parseFacts(top["facts"], limits, report.at("facts"));
   const surroundings = { limits, factNames: Object.keys(facts) };
+  const directory = parseDirectory(top["directory"], limits, report.at("directory"));
   const policy: PolicyDocument = {
     version: 1,
     roles: parseRoles(top["roles"], report.at("roles")),
     facts,
+    ...(directory !== undefined && { directory }),
     rules: parseRules(top["rules"], surroundings, report.at("rules")),
     sequences: parseSequences(top["sequences"], surroundings, report.at("sequences")),
     separation: parseSeparation(top["separation"], limits, report.at("separation")),

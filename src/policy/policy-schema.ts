@@ -100,6 +100,14 @@ const rule: JsonObject = {
   ],
 };
 
+const cacheMs: JsonObject = {
+  type: "integer",
+  minimum: 1,
+  maximum: defaultLimits.factCacheMsMax,
+  description:
+    "How long its answer may serve later calls of the same user that are read or reversible; a write to its source ends that. Not on a store that processes share. Default: looked up for each call.",
+};
+
 const fact: JsonObject = {
   type: "object",
   additionalProperties: false,
@@ -111,13 +119,7 @@ const fact: JsonObject = {
       additionalProperties: expression,
       description: "CEL by argument name, over `args`, `principal`, `session`, `tool`.",
     },
-    cacheMs: {
-      type: "integer",
-      minimum: 1,
-      maximum: defaultLimits.factCacheMsMax,
-      description:
-        "How long its answer may serve later calls of the same user that are read or reversible; a write to its source ends that. Not on a store that processes share. Default: looked up for each call.",
-    },
+    cacheMs,
     absent: {
       type: "string",
       minLength: 1,
@@ -125,6 +127,31 @@ const fact: JsonObject = {
       pattern: "\\S",
       description: "What the model is told when the record is absent or a rule that asks about a fact denies; the same for both.",
     },
+  },
+};
+
+const pointer = { type: "string", maxLength: 200, pattern: "^(?:/(?:[^~/]|~[01])+)+$" } as const;
+
+const directory: JsonObject = {
+  type: "object",
+  additionalProperties: false,
+  required: ["tool", "argument", "user"],
+  description:
+    "The tenant's own people: guarded data leave without a question towards those who may read them, by the `readers` of labels. Whom it does not know may read nothing of it.",
+  properties: {
+    tool: {
+      type: "string",
+      minLength: 1,
+      maxLength: 200,
+      pattern: "^[^*]*[^*\\s][^*]*$",
+      description:
+        "The read tool that finds one person by exactly the address, number or name that a call sends to; it refuses where there is none.",
+    },
+    argument: { type: "string", minLength: 1, maxLength: 200, pattern: "\\S", description: "The argument of that tool." },
+    user: { ...pointer, description: "JSON pointer of the person's id in what it answers: the reader `user:ID`." },
+    groups: { ...pointer, description: "JSON pointer of their groups: the readers `group:NAME`. Default: none." },
+    roles: { ...pointer, description: "JSON pointer of their roles: the readers `role:NAME`. Default: none." },
+    cacheMs,
   },
 };
 
@@ -167,6 +194,7 @@ export const policySchema: JsonObject = {
       additionalProperties: fact,
       description: "Read-only look-ups made once per call before rules that name them are decided.",
     },
+    directory,
     rules: { type: ["array", "null"], maxItems: defaultLimits.rulesMax, items: rule },
     sequences: {
       type: ["array", "null"],

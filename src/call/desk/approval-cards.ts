@@ -3,7 +3,9 @@ import type { Seen } from "../../approvals/origins.ts";
 import type { Approval } from "../../domain/approval.ts";
 import type { ApprovalCard } from "../../domain/approval-card.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
+import type { Tool } from "../../domain/tool.ts";
 import { readEntry } from "../../ledger/trail.ts";
+import { recipientsOf } from "../../flow/recipients.ts";
 import { addressesIn } from "../../flow/trace.ts";
 import type { OpenedValues } from "../../ledger/vault.ts";
 import { refusedAsks } from "../ask-rates.ts";
@@ -25,10 +27,13 @@ export async function readCard(
   const found = runtime.registry.resolve(`${approval.tool}@${approval.version}`, () => true);
   const said = redacted(runtime, opened?.["said"]?.value);
   const before = opened === undefined ? { said: [], results: [] } : await seenBefore(runtime, approval);
+  const tool = found.kind === "found" ? found.registered.tool : undefined;
+  const args = opened?.["arguments"]?.value as JsonObject | undefined;
   return approvalCard({
     approval,
-    tool: found.kind === "found" ? found.registered.tool : undefined,
-    args: opened?.["arguments"]?.value as JsonObject | undefined,
+    tool,
+    args,
+    mayNotRead: readersBarred(approval, tool, { args, recipientsMax: runtime.limits.flowRecipientsMax }),
     requested: opened?.["requested"]?.value as JsonObject | undefined,
     said,
     isAttested: session?.wordsAttested ?? false,
@@ -38,6 +43,20 @@ export async function readCard(
     seen: said === undefined ? before : { ...before, said: [said, ...before.said] },
     limits: runtime.limits,
   });
+}
+
+/** The recipients by their names in the arguments, as long as there are any. */
+function readersBarred(
+  { barred }: Approval,
+  tool: Tool | undefined,
+  { args, recipientsMax }: { readonly args: JsonObject | undefined; readonly recipientsMax: number },
+): ApprovalCard["mayNotRead"] {
+  const named = tool === undefined || args === undefined ? undefined : recipientsOf(tool, args, recipientsMax);
+  const recipients = named?.kind === "named" ? named.recipients : [];
+  return barred?.map(({ pointer, part, isKnown }) => ({
+    who: recipients.find((each) => each.pointer === pointer && each.part === part)?.text ?? pointer,
+    isKnown,
+  }));
 }
 
 /** What a conversation held before a question was asked, as far as it was not erased: redacted, and at most `cardEntriesMax` entries. */

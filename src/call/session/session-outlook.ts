@@ -102,7 +102,15 @@ function flowOutlook(tool: Tool, { runtime, knowledge, session, planned }: Outlo
       : []),
     ...(hasRead ? [{ rule: "flow:R3", reason: "asks where its text carries an address known only from untrusted text" }] : []),
     ...(knowledge.restrictions.hasSensitive && tool.isEgress
-      ? [{ rule: "flow:R4", reason: "asks where it repeats guarded data that was read" }]
+      ? [
+          {
+            rule: "flow:R4",
+            reason:
+              runtime.policy.engine.document.directory === undefined
+                ? "asks where it repeats guarded data that was read"
+                : "asks where it repeats guarded data that was read, unless all who are sent it may have it",
+          },
+        ]
       : []),
     ...(isFinal && !isStanding ? [{ rule: "flow:R5", reason: "asks unless the user named what it concerns" }] : []),
     ...(tool.tier === "irreversible" && intent === "asked" && session.wordsAttested && isDeclared(tool)

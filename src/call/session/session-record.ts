@@ -1,5 +1,5 @@
 import { parseOwnJson } from "../../base/own-json.ts";
-import type { Confidentiality, Integrity, Label } from "../../domain/label.ts";
+import { declaredLabel, type Confidentiality, type Integrity, type Label } from "../../domain/label.ts";
 import type { SessionCallCounts, SourceRead } from "../../domain/session-view.ts";
 import type { Tool } from "../../domain/tool.ts";
 import { isGuarded } from "../../flow/knowledge.ts";
@@ -30,7 +30,8 @@ interface Source {
   readonly integrity: Set<Integrity>;
   readonly confidentiality: Set<Confidentiality>;
   readonly categories: Set<string>;
-  isGuarded: boolean;
+  /** By their JSON. */
+  readonly circles: Map<string, readonly string[]>;
   resultsCount: number;
   lastAtMs: number;
 }
@@ -90,7 +91,7 @@ function noteRead(
       integrity: new Set(),
       confidentiality: new Set(),
       categories: new Set(),
-      isGuarded: false,
+      circles: new Map(),
       resultsCount: 0,
       lastAtMs: atMs,
     };
@@ -101,7 +102,7 @@ function noteRead(
   source.lastAtMs = Math.max(source.lastAtMs, atMs);
   for (const label of labels) {
     source.integrity.add(label.integrity);
-    source.isGuarded ||= isGuarded(label);
+    if (isGuarded(label)) source.circles.set(JSON.stringify(label.readers), label.readers);
     source.confidentiality.add(label.confidentiality);
     for (const category of label.categories) source.categories.add(category);
   }
@@ -109,20 +110,22 @@ function noteRead(
 
 /** The labels that places of a tool's output may have. */
 function labelsOf(tool: Tool): readonly Label[] {
-  const whole = labelOf(tool);
-  return [whole, ...Object.entries(tool.outputLabels).flatMap(([pointer, label]) => (pointer === "" ? [] : [{ ...whole, ...label }]))];
+  const { source, outputLabels } = tool;
+  const parts = Object.entries(outputLabels).filter(([pointer]) => pointer !== "");
+  return [labelOf(tool), ...parts.map(([, label]) => declaredLabel(source, outputLabels[""], label))];
 }
 
 function sourcesRead(sources: ReadonlyMap<string, Source>): readonly SourceRead[] {
   return [...sources]
-    .map(([source, { tools, integrity, confidentiality, categories, isGuarded: guarded, resultsCount, lastAtMs }]) => ({
+    .map(([source, { tools, integrity, confidentiality, categories, circles, resultsCount, lastAtMs }]) => ({
       source,
       tools: [...tools].sort(),
       resultsCount,
       integrity: integrities.filter((each) => integrity.has(each)),
       confidentiality: confidentialities.filter((each) => confidentiality.has(each)),
       categories: [...categories].sort(),
-      isGuarded: guarded,
+      isGuarded: circles.size > 0,
+      readers: [...circles.values()],
       lastAtMs,
     }))
     .sort((left, right) => (left.source < right.source ? -1 : 1));

@@ -130,7 +130,7 @@ async function readByOthers(runtime: Runtime, session: LiveSession): Promise<rea
 function restrictionsBy(
   source: SourceRead,
   by: Restriction["by"],
-  { clock, limits }: Pick<Runtime, "clock" | "limits">,
+  { clock, limits, policy }: Pick<Runtime, "clock" | "limits" | "policy">,
 ): readonly Restriction[] {
   const endsAtMs = source.lastAtMs + limits.flowDecayMs;
   if (endsAtMs <= clock.now()) return [];
@@ -139,8 +139,16 @@ function restrictionsBy(
     ...(source.integrity.every((each) => each === "trusted")
       ? []
       : [{ ...base, kind: "untrusted", effect: "what steers a call must not come from it alone" } as const]),
-    ...(source.isGuarded ? [{ ...base, kind: "guarded", effect: "its words may not leave without a question" } as const] : []),
+    ...(source.isGuarded ? [{ ...base, kind: "guarded", effect: guardedWords(source, policy) } as const] : []),
   ];
+}
+
+function guardedWords({ readers }: SourceRead, policy: Runtime["policy"]): string {
+  const circles = policy.engine.document.directory === undefined ? [] : readers.filter((circle) => circle.length > 0);
+  const question = "its words may not leave without a question";
+  if (circles.length === 0) return question;
+  const towards = circles.slice(0, fixedBounds.namedMax).map((circle) => circle.map((reader) => `\`${reader}\``).join(", "));
+  return `${question}, but towards ${towards.join(" or, by the place, ")}`;
 }
 
 async function grantsOf(runtime: Runtime, session: LiveSession, { approvalIds }: SessionRecord): Promise<readonly SessionGrant[]> {
