@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Clock } from "../base/clock.ts";
 import { restoreSqlite } from "./restore.ts";
-import { migrate, migrations, readMeta } from "./sqlite-schema.ts";
+import { migrate, migrations, pragmaNumber, readMeta } from "./sqlite-schema.ts";
 import { openSqliteReader, openSqliteStore, type SqliteStore } from "./sqlite.ts";
 import { draftOf, keyOf, unitOf } from "./contract-model.fixture.ts";
 import { expectWholeChain, storeContract } from "./store.contract.ts";
@@ -32,6 +32,26 @@ const putUnit = (key: string): Unit =>
 storeContract("sqlite store", () => open(newPath()));
 
 describe("sqlite store: files", () => {
+  it("writes a file of an earlier version with the pages that it was made with, and a new one with pages that two entries share", async () => {
+    const path = newPath();
+    const earlier = new DatabaseSync(path);
+    earlier.exec("pragma page_size = 4096; pragma journal_mode = wal");
+    migrate(earlier, path, { writer: "writer_1", atMs: 1 });
+    earlier.close();
+    for (const [file, pageBytes] of [
+      [path, 4_096],
+      [newPath(), 8_192],
+    ] as const) {
+      const store = await open(file);
+      expect(await store.commit(putUnit("a"))).toMatchObject({ kind: "committed" });
+      expect(await store.check()).toEqual([]);
+      await store.close();
+      const db = new DatabaseSync(file);
+      expect(pragmaNumber(db, "page_size")).toBe(pageBytes);
+      db.close();
+    }
+  });
+
   it("keeps rows, counters, entries and the chain over a restart", async () => {
     const path = newPath();
     const first = await open(path);
@@ -210,8 +230,8 @@ describe("sqlite store: group commit", () => {
         Array.from({ length: 20 }, (_, index) => store.commit(unitOf([{ op: "put", key: keyOf(`${round}/${index}`), body }]))),
       );
     }
-    // Each of the 10,000 rows fills a page of 4,096 bytes of its own at least once.
-    const writtenBytesMin = 500 * 20 * 4_096;
+    // Each of the 10,000 rows fills a page of 8,192 bytes of its own at least once.
+    const writtenBytesMin = 500 * 20 * 8_192;
     expect(statSync(`${path}-wal`).size).toBeLessThan(writtenBytesMin * 0.75);
     await store.close();
     const again = await open(path);

@@ -166,12 +166,12 @@ test("SQLite's log is moved into the file after `checkpointLogPagesMax` pages", 
   const path = join(folder, "checkpoint.db");
   const store = await openSqliteStore({ path, clock });
   const bytesEach = 200_000;
-  const count = Math.ceil((pagesMax * 4_096 * 2) / bytesEach);
+  const count = Math.ceil((pagesMax * 8_192 * 2) / bytesEach);
   for (let index = 0; index < count; index += 1) {
     await store.commit({ operations: [{ op: "put", key: keyOf(`k${index}`), body: "x".repeat(bytesEach) }], entries: [] });
     if (index % 10 === 0) await store.writers();
   }
-  expect(statSync(`${path}-wal`).size).toBeLessThan((pagesMax + 100) * 4_096 + storeLogBytesMax * 2);
+  expect(statSync(`${path}-wal`).size).toBeLessThan((pagesMax + 100) * 8_192 + storeLogBytesMax * 2);
   await store.close();
 }, 60_000);
 
