@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { approvalIdOf, codeOf, shop, shopBox, shopPolicy, type Shop } from "../../test/support/box.ts";
+import { approvalIdOf, codeOf, lead, shop, shopBox, shopPolicy, type Shop } from "../../test/support/box.ts";
 import { world, type World } from "../../test/support/shared-world.ts";
 import { verifies } from "../../test/verifies.ts";
 import type { Store } from "../store/store.ts";
@@ -106,4 +106,26 @@ test("a session that another process stopped lets no call through that assumed i
   await first.box.stopSession(first.session.id, "acme", "over");
   expect(codeOf(await same.turn().call(small))).toBe("SESSION_STOPPED");
   expect(made.refunds).toHaveLength(0);
+});
+
+test("of what calls claim, only the key of one that never waited is an id that was just made", async () => {
+  const shared = world(shopPolicy);
+  const minted: string[] = [];
+  const { store } = shared;
+  const watched: Store = {
+    ...store,
+    commit(unit) {
+      for (const operation of unit.operations)
+        if (operation.op === "put" && operation.isMinted === true) minted.push(`${operation.key.space}/${operation.key.key}`);
+      return store.commit(unit);
+    },
+  };
+  const { box, turn } = await shopBox({ ...shared, store: watched });
+  const ran = await turn.call(small);
+  expect(minted).toEqual([`key/${ran.callId}`]);
+  await turn.call({ ...small, arguments: { orderId: "A-2", amount: 20 }, key: "chosen" });
+  const asked = await turn.call({ ...small, arguments: { orderId: "A-1", amount: 80 } });
+  const { answer } = await box.approvals.decide(approvalIdOf(asked), { approve: true, by: "eve" }, lead);
+  expect(answer?.outcome.kind).toBe("completed");
+  expect(minted).toHaveLength(1);
 });

@@ -160,9 +160,11 @@ function claimKey(state: CallState, claims: Claims): void {
   const { tool } = registered as NonNullable<typeof registered>;
   const deadlineMs = runtime.clock.now() + tool.timeouts.executeMs;
   state.claimDeadlineMs = deadlineMs;
-  const row = (key as NonNullable<typeof key>).row;
+  const { row, isAddressable } = key as NonNullable<typeof key>;
   const put = { op: "put", key: row, body: keyClaim(state, "running", { deadlineMs }) as unknown as Json, dueMs: deadlineMs } as const;
-  push(claims, "key", { ...put, expect: state.keyRow?.version ?? "absent" });
+  // Of a call that never waited, a key that nobody could ask for again is the id that the call was given a moment ago.
+  const isMinted = !isAddressable && state.keyRow === undefined && state.waitingSinceMs === undefined;
+  push(claims, "key", { ...put, expect: state.keyRow?.version ?? "absent", isMinted });
   const meaning = meaningRowKey(state);
   if (meaning !== undefined) {
     push(claims, "meaning", {

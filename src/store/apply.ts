@@ -11,8 +11,8 @@ export type Refusal = Extract<CommitResult, { readonly kind: "refused" }>;
  * unit leaves no trace; nothing here waits.
  */
 export interface State {
-  /** Version of a row, 0 where there is none. */
-  version(id: string, key: RowKey): number;
+  /** Version of a row, 0 where there is none. `isMinted`: nothing but an earlier unit of the same group can have written it. */
+  version(id: string, key: RowKey, isMinted?: boolean): number;
   /** The row itself, to show it in a refusal. */
   row(id: string, key: RowKey): Row | undefined;
   /** Value of a counter, 0 where there is none. */
@@ -36,7 +36,7 @@ function applyOperation(state: State, operation: Operation, index: number): Refu
   const { key } = operation;
   const id = rowId(key);
   if (operation.op === "add") return applyAdd(state, operation, id, index);
-  const version = state.version(id, key);
+  const version = state.version(id, key, operation.op === "put" && operation.isMinted === true);
   if (!expectationHolds(operation, version)) return { kind: "refused", reason: "row", index, row: state.row(id, key) };
   if (operation.op === "put") state.putRow(id, key, version + 1, operation.body, operation.dueMs);
   else if (operation.op === "delete" && version > 0) state.deleteRow(id, key);

@@ -1,5 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
+import { applyOperations } from "./apply.ts";
 import { Overlay } from "./overlay.ts";
 import { rowId } from "./row-key.ts";
 import { sqliteQueries } from "./sqlite-read.ts";
@@ -24,6 +25,21 @@ test("looks a row up in its table once, however many units rely on it between ot
   }
   expect(asked.filter((key) => key === "session")).toHaveLength(1);
   expect(asked).toHaveLength(101);
+  db.close();
+});
+
+test("does not look for the row of an id that was just made, and still sees what the open group wrote there", () => {
+  const db = new DatabaseSync(":memory:");
+  migrate(db, ":memory:", { writer: "writer_1", atMs: 0 });
+  const queries = sqliteQueries(db);
+  const asked: string[] = [];
+  const counting = { ...queries, version: (key: RowKey) => (asked.push(key.key), queries.version(key)) };
+  const state = new SqliteState(counting, new Overlay(), 10);
+  const own = { space: "key", tenant: "acme", key: "call" };
+  const claim = { op: "put", key: own, body: {}, expect: "absent", isMinted: true } as const;
+  expect(applyOperations(state, [claim])).toBeUndefined();
+  expect(applyOperations(state, [claim])).toMatchObject({ kind: "refused", index: 0 });
+  expect(asked).toEqual([]);
   db.close();
 });
 

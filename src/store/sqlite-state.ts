@@ -28,8 +28,8 @@ export class SqliteState implements State, Changes {
     this.#values = new RecentValues(cacheMax);
   }
 
-  version(id: string, key: RowKey): number {
-    return this.rows.get(id)?.version ?? this.#versions.get(id) ?? this.#known(id, key);
+  version(id: string, key: RowKey, isMinted = false): number {
+    return this.rows.get(id)?.version ?? (isMinted ? 0 : (this.#versions.get(id) ?? this.#known(id, key)));
   }
 
   #known(id: string, key: RowKey): number {

@@ -106,6 +106,8 @@ export type Operation =
       readonly key: RowKey;
       readonly body: Json;
       readonly expect?: number | "absent";
+      /** With `expect: "absent"`: the key is an id that this process has just made, so that the row can be nowhere, and a store need not look for it. */
+      readonly isMinted?: boolean;
       readonly dueMs?: number | undefined;
     }
   /** Deletes a row if it is there. With `expect`, refused (`row`) unless the version matches. */
