@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { fixedBounds } from "./fixed-bounds.ts";
 
 /** Randomness as a parameter, so that a seed can replay a run. */
 export interface Random {
@@ -8,7 +9,6 @@ export interface Random {
   bytes(length: number): Buffer;
 }
 
-const poolBytes = 4096;
 let pool = Buffer.alloc(0);
 let used = 0;
 
@@ -18,7 +18,7 @@ export const systemRandom: Random = {
   bytes: (length) => {
     if (length > 64) return randomBytes(length);
     if (used + length > pool.length) {
-      pool = randomBytes(poolBytes);
+      pool = randomBytes(fixedBounds.randomPoolBytes);
       used = 0;
     }
     const slice = pool.subarray(used, used + length);

@@ -27,7 +27,7 @@ export async function defer(state: CallState, decision: Decision): Promise<Endin
     if (result.kind === "refused")
       return result.reason === "counter"
         ? stop("RATE_LIMITED", `${result.value} calls of this user are put off already; let some of them run first`, {
-            retryAfterMs: 60_000,
+            retryAfterMs: runtime.limits.deferralCheckMs,
           })
         : { kind: "again", from: "identify" };
   } catch (cause) {

@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { isoTime } from "../base/clock.ts";
 import type { DecidedDelay } from "../domain/decision.ts";
 import { codes } from "../errors/codes.ts";
@@ -26,7 +27,7 @@ export function stop(code: ErrorCode, message: string, parts?: ErrorParts): Endi
 /** More calls are under way than can be carried; nothing was looked at. */
 export function overloaded(): ToolCallError {
   return toolCallError("OVERLOADED", "too many calls are under way here; nothing was done, come back in a moment or make fewer at once", {
-    retryAfterMs: 1_000,
+    retryAfterMs: fixedBounds.comeBackMs,
   });
 }
 

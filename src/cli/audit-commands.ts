@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { isoTime } from "../base/clock.ts";
 import { sha256Hex } from "../base/hash.ts";
 import { defaultLimits } from "../base/limits.ts";
@@ -54,7 +55,7 @@ const trailCommand: Command = {
       const items = await trail(store, await vaultOf(config, store, invocation), {
         tenant: await tenantOf(store, callId),
         callId,
-        limit: 200,
+        limit: fixedBounds.callEntriesMax,
       });
       const withPrivate = invocation.switches["private"] === true;
       const data = items.map(({ entry, body, private: values }) => ({

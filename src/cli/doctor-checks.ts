@@ -3,6 +3,7 @@ import { access, constants, statfs } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname } from "node:path";
 import { isoTime } from "../base/clock.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Config } from "../config/document.ts";
 import type { Tool } from "../domain/tool.ts";
 import { ToolCallError } from "../errors/tool-call-error.ts";
@@ -27,10 +28,6 @@ export interface Finding {
 
 /** A check of a configuration that loads. It answers with what it found; a throw of ours is its failure. */
 type Check = (config: Config, invocation: Invocation) => Promise<readonly Finding[]>;
-
-const freeBytesMin = 200 * 1024 * 1024;
-/** No clock that is right shows an earlier time than the program was written: 2026-01-01. */
-const earliestMs = 1_767_225_600_000;
 
 const ok = (check: string, message: string): Finding => ({ check, status: "ok", message, mend: "" });
 const warn = (check: string, message: string, mend: string): Finding => ({ check, status: "warn", message, mend });
@@ -84,7 +81,7 @@ function checkNode(): Finding {
 
 function checkClock(invocation: Invocation): Finding {
   const nowMs = invocation.clock.now();
-  return nowMs >= earliestMs
+  return nowMs >= fixedBounds.clockMsMin
     ? ok("clock", isoTime(nowMs))
     : fail("clock", `the clock says ${isoTime(nowMs)}`, "set the clock; expiries and the ledger rely on it");
 }
@@ -119,7 +116,7 @@ async function checkStore(config: Config): Promise<readonly Finding[]> {
   const disk = await statfs(folder);
   const freeBytes = disk.bavail * disk.bsize;
   const space =
-    freeBytes >= freeBytesMin
+    freeBytes >= fixedBounds.freeBytesMin
       ? []
       : [warn("store", `${Math.floor(freeBytes / 1024 / 1024)} MiB are free on its disk`, "make room: without a ledger nothing runs")];
   if (!existsSync(path)) return [ok("store", `\`${path}\` will be made at the first start`), ...space];

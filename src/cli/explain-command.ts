@@ -1,4 +1,5 @@
 import { isoTime } from "../base/clock.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { parseOwnJson } from "../base/own-json.ts";
 import type { Decision } from "../domain/decision.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
@@ -21,7 +22,7 @@ export const explainCommand: Command = {
   run: (invocation) =>
     withLedger(invocation, async (_config, store) => {
       const callId = invocation.positionals[0] as string;
-      const steps = (await store.entries({ callId, limit: entriesMax })).map(stepOf);
+      const steps = (await store.entries({ callId, limit: fixedBounds.callEntriesMax })).map(stepOf);
       const decisions = steps.flatMap(({ decision }) => decision ?? []);
       if (!steps.some(({ kind }) => kind.startsWith("call-")))
         throw toolCallError("NOT_FOUND", `the ledger has no decision about a call \`${plain(callId).slice(0, 80)}\``);
@@ -33,8 +34,6 @@ export const explainCommand: Command = {
       return "ok";
     }),
 };
-
-const entriesMax = 100;
 
 interface Step {
   readonly kind: string;

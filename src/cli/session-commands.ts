@@ -1,4 +1,5 @@
 import { isoTime } from "../base/clock.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { BudgetState, SessionView, ToolOutlook } from "../domain/session-view.ts";
 import { gatewayFlags, type Command, type Invocation } from "./command.ts";
 import { gatewayClient, refused } from "./gateway-client.ts";
@@ -120,7 +121,6 @@ function bar(used: number, max: number): string {
 
 const orders = ["denied", "asks", "confirms", "runs"] as const;
 const colours = { denied: "red", asks: "yellow", confirms: "yellow", runs: "green" } as const;
-const reasonsShownMax = 4;
 
 function toolsText(invocation: Invocation, tools: readonly ToolOutlook[]): string {
   const { terminal, switches } = invocation;
@@ -133,9 +133,9 @@ function toolsText(invocation: Invocation, tools: readonly ToolOutlook[]): strin
 
 function toolText(terminal: Invocation["terminal"], { tool, version, tier, now, because, dependsOn }: ToolOutlook): string {
   const lines = [
-    ...because.slice(0, reasonsShownMax).map(({ rule, reason }) => `      ${plain(wordsOf(rule, reason))}`),
+    ...because.slice(0, fixedBounds.namedMax).map(({ rule, reason }) => `      ${plain(wordsOf(rule, reason))}`),
     ...dependsOn
-      .slice(0, reasonsShownMax)
+      .slice(0, fixedBounds.namedMax)
       .map(({ rule, reason }) => paint(terminal, "dim", `      its arguments may change that: ${plain(wordsOf(rule, reason))}`)),
   ];
   const named = `${plain(`${tool}@${version}`)} ${paint(terminal, "dim", `(${tier})`)}`;

@@ -1,4 +1,5 @@
 import { isoTime } from "../base/clock.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { auditView, type AuditView } from "../ledger/audit-view.ts";
 import type { EntryQuery } from "../store/store.ts";
@@ -102,10 +103,8 @@ function viewText(invocation: Invocation, view: AuditView): string {
   return `${sections.join("\n")}${cut}`;
 }
 
-const valueCharsMax = 200;
-
 function valueText(value: unknown, state: AuditView["tool_call"][number]["values"]): string {
   if (value === undefined) return state === "opened" ? "" : `(${state})`;
   const text = plain(JSON.stringify(value));
-  return text.length > valueCharsMax ? `${text.slice(0, valueCharsMax)}…` : text;
+  return text.length > fixedBounds.viewValueCharsMax ? `${text.slice(0, fixedBounds.viewValueCharsMax)}…` : text;
 }

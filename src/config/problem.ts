@@ -1,3 +1,5 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
+
 /** One thing wrong with the configuration, with its place in a file. */
 export interface ConfigProblem {
   /** File as given, or `environment` for a variable that overrides it. */
@@ -48,8 +50,6 @@ export function reportInto(findings: Finding[], path = ""): Report {
   };
 }
 
-const quotedCharsMax = 160;
-
 /**
  * Problems for people: place, the line with a caret under the column, what is wrong and the mend. `texts` holds the content of each file; a file
  * that is not among them is shown without its line.
@@ -73,8 +73,8 @@ function renderProblem(problem: ConfigProblem, text: string | undefined): string
 function quoteLine(line: string, problem: ConfigProblem): readonly string[] {
   const shown = maskSecrets(line).replace(/[^\x20-\x7e\u{a0}-\u{ffff}]/gu, " ");
   const gutter = `  ${problem.line} | `;
-  if (problem.column > quotedCharsMax || shown.length === 0) return [];
-  const cut = shown.length > quotedCharsMax ? `${shown.slice(0, quotedCharsMax)}…` : shown;
+  if (problem.column > fixedBounds.configQuoteCharsMax || shown.length === 0) return [];
+  const cut = shown.length > fixedBounds.configQuoteCharsMax ? `${shown.slice(0, fixedBounds.configQuoteCharsMax)}…` : shown;
   return [gutter + cut, `${" ".repeat(gutter.length - 2)}| ${" ".repeat(problem.column - 1)}^`];
 }
 

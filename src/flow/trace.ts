@@ -80,6 +80,10 @@ export function traceCall(call: FlowCall, knowledge: SessionKnowledge): FlowTrac
       if (outside === undefined || outside.length > 0) guarded.push(guardedValue(leaf, role, whyGuarded(call.recipients, outside)));
     }
   }
+  if (leaves.length >= fixedBounds.argumentLeavesMax) {
+    steering.push(untraced("", "target", knowledge));
+    if (tool.isEgress && knowledge.restrictions.hasSensitive) guarded.push(untraced("", "content", knowledge));
+  }
   const verdict = judgeFlow({
     tool,
     intent,
@@ -270,14 +274,21 @@ function carriedIn(text: string): readonly Actionable[] {
 }
 
 function carriedBy(leaf: ArgumentLeaf, text: string, knowledge: SessionKnowledge): readonly Traced[] {
-  return carriedIn(text).map((found, part): Traced => ({
+  const found = carriedIn(text);
+  const traced = found.map((each, part): Traced => ({
     pointer: leaf.pointer,
     part,
     role: "content",
     roleFrom: fromOf(leaf),
-    text: found.text,
-    ...traceActionable(found, knowledge),
+    text: each.text,
+    ...traceActionable(each, knowledge),
   }));
+  return found.length < fixedBounds.actionablesMax ? traced : [...traced, untraced(leaf.pointer, "content", knowledge)];
+}
+
+/** Stands for what is beyond a bound. Nobody looked at it, so that it counts as taken from what was read, where anything was. */
+function untraced(pointer: string, role: ArgumentRole, { restrictions }: SessionKnowledge): Traced {
+  return { pointer, role, roleFrom: "nobody", source: restrictions.isEmpty ? "nowhere" : "untrusted", origin: undefined, text: "" };
 }
 
 function traceActionable(found: Actionable, knowledge: SessionKnowledge): Place {

@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { defaultLimits } from "../base/limits.ts";
 import type { DeadLetter } from "../domain/dead-letter.ts";
 import { answerBody } from "./answer.ts";
@@ -49,7 +50,7 @@ const listLetters: GuardedRoute = {
   query: {
     kind: { about: "Only of this kind.", schema: { enum: [...kinds] } },
     after: { about: "`next` of the page before.", schema: textSchema(200) },
-    limit: { about: "At most this many. Default 50.", schema: { type: "integer", minimum: 1, maximum: 200 } },
+    limit: { about: `At most this many. Default ${fixedBounds.pageRowsDefault}.`, schema: { type: "integer", minimum: 1, maximum: 200 } },
   },
   answers: {
     200: {
@@ -58,7 +59,11 @@ const listLetters: GuardedRoute = {
     },
   },
   async handle({ services, credential, query }) {
-    const { kind, after, limit = 50 } = query as { readonly kind?: DeadLetter["kind"]; readonly after?: string; readonly limit?: number };
+    const {
+      kind,
+      after,
+      limit = fixedBounds.pageRowsDefault,
+    } = query as { readonly kind?: DeadLetter["kind"]; readonly after?: string; readonly limit?: number };
     const { tenant } = credential;
     return ok(
       await services.box.deadLetters.list({ tenant, limit, ...(kind !== undefined && { kind }), ...(after !== undefined && { after }) }),

@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { defaultLimits } from "../base/limits.ts";
 import type { Credential } from "../domain/principal.ts";
 import { ok, type GuardedRoute, type Route } from "./route.ts";
@@ -38,7 +39,7 @@ const list: GuardedRoute = {
   about: "A caller sees those of its own credential.",
   query: {
     after: { about: "`next` of the page before.", schema: textSchema(200) },
-    limit: { about: "At most this many. Default 50.", schema: { type: "integer", minimum: 1, maximum: 200 } },
+    limit: { about: `At most this many. Default ${fixedBounds.pageRowsDefault}.`, schema: { type: "integer", minimum: 1, maximum: 200 } },
   },
   answers: {
     200: {
@@ -47,7 +48,7 @@ const list: GuardedRoute = {
     },
   },
   async handle({ services, credential, query }) {
-    const { after, limit = 50 } = query as { readonly after?: string; readonly limit?: number };
+    const { after, limit = fixedBounds.pageRowsDefault } = query as { readonly after?: string; readonly limit?: number };
     return ok(await services.box.deferrals.list({ ...seenBy(credential), limit, ...(after !== undefined && { after }) }));
   },
 };

@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Limits } from "../base/limits.ts";
 import type { JourneyEvent, Signalbox } from "../call/box/box.ts";
@@ -20,7 +21,9 @@ export function createEventStreams(parts: { readonly box: Signalbox; readonly cl
   return {
     open(response, accepts, names) {
       if (openStreams.size >= parts.limits.eventStreamsMax)
-        return toolCallError("RATE_LIMITED", `${parts.limits.eventStreamsMax} streams of events are open already`, { retryAfterMs: 5_000 });
+        return toolCallError("RATE_LIMITED", `${parts.limits.eventStreamsMax} streams of events are open already`, {
+          retryAfterMs: fixedBounds.comeBackLaterMs,
+        });
       response.writeHead(200, [...eventHeaders(names)]);
       response.write(": open\n\n");
       openStreams.add(startStream(parts, response, accepts, (end) => openStreams.delete(end)));

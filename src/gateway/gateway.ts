@@ -3,6 +3,7 @@
  * `routes.ts`. It decides nothing about calls: it finds out who asks, checks the form of the request and hands over to the box.
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Clock } from "../base/clock.ts";
 import { createGather, type Gather } from "../base/gather.ts";
 import type { IdSource } from "../base/ids.ts";
@@ -280,7 +281,7 @@ function describeRoutes(version: string): ReturnType<Services["describe"]> {
 }
 
 function stopping(): Reply {
-  const error = toolCallError("SHUTTING_DOWN", "this process is stopping; ask again in a moment", { retryAfterMs: 1_000 });
+  const error = toolCallError("SHUTTING_DOWN", "this process is stopping; ask again in a moment", { retryAfterMs: fixedBounds.comeBackMs });
   return { kind: "problem", error, headers: { connection: "close" } };
 }
 

@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { JsonObject } from "../domain/json.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { entryBody } from "./answer.ts";
@@ -35,7 +36,7 @@ const listEntries: GuardedRoute = {
   query: {
     ...partParameters,
     sinceMs: { about: "Only from this time on, in milliseconds since the Unix epoch.", schema: { type: "integer", minimum: 0 } },
-    limit: { about: "At most this many. Default 100.", schema: { type: "integer", minimum: 1, maximum: 200 } },
+    limit: { about: `At most this many. Default ${fixedBounds.pageRowsDefault}.`, schema: { type: "integer", minimum: 1, maximum: 200 } },
   },
   answers: {
     200: {
@@ -44,7 +45,7 @@ const listEntries: GuardedRoute = {
     },
   },
   async handle(request) {
-    const { sinceMs, limit = 100 } = request.query as { readonly sinceMs?: number; readonly limit?: number };
+    const { sinceMs, limit = fixedBounds.pageRowsDefault } = request.query as { readonly sinceMs?: number; readonly limit?: number };
     const found = await request.services.box.trail({
       tenant: request.credential.tenant,
       limit,
@@ -125,7 +126,6 @@ const eraseValues: GuardedRoute = {
 };
 
 const dayMs = 86_400_000;
-const daysMax = 36_500;
 
 const retainLedger: GuardedRoute = {
   id: "retainLedger",
@@ -137,9 +137,10 @@ const retainLedger: GuardedRoute = {
   about:
     "Whole sealed segments go, up to the last checkpoint signed before that day; a signed tombstone stays, and the ledger goes on verifying. It cannot be undone.",
   body: {
-    schema: closed({ olderThanDays: { type: "integer", minimum: 1, maximum: daysMax, description: "Age from which entries go." } }, [
-      "olderThanDays",
-    ]),
+    schema: closed(
+      { olderThanDays: { type: "integer", minimum: 1, maximum: fixedBounds.erasureDaysMax, description: "Age from which entries go." } },
+      ["olderThanDays"],
+    ),
     example: { olderThanDays: 365 },
   },
   answers: { 200: { about: "How many entries went.", schema: open({ entriesDropped: { type: "integer" } }) } },

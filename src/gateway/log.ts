@@ -1,4 +1,5 @@
 import { isoTime, type Clock } from "../base/clock.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Limits } from "../base/limits.ts";
 
 /** One thing worth writing down. Never an argument, a result or a secret. */
@@ -15,9 +16,6 @@ export interface Logger {
   /** Writes what waits. */
   flush(): void;
 }
-
-const lineCharsMax = 2_000;
-const flushAfterMs = 50;
 
 /**
  * JSON lines, written together: since a line is JSON, no line end or terminal sequence of a value can forge another. More than
@@ -52,7 +50,7 @@ export function createJsonLogger(parts: {
       waiting.push({ line, atMs: parts.clock.now() });
       if (isScheduled) return;
       isScheduled = true;
-      parts.clock.after(flushAfterMs, flush);
+      parts.clock.after(fixedBounds.logFlushMs, flush);
     },
     flush,
   };
@@ -61,7 +59,9 @@ export function createJsonLogger(parts: {
 function lineOf(line: LogLine, atMs: number): string {
   const text = JSON.stringify({ at: isoTime(atMs), ...line });
   const whole =
-    text.length <= lineCharsMax ? text : JSON.stringify({ at: isoTime(atMs), level: line.level, event: line.event, isCut: true });
+    text.length <= fixedBounds.logLineCharsMax
+      ? text
+      : JSON.stringify({ at: isoTime(atMs), level: line.level, event: line.event, isCut: true });
   // JSON leaves DEL and the C1 controls as they are; some terminals obey them.
   return `${whole.replace(/[\u007f-\u009f\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`;
 }

@@ -1,6 +1,7 @@
 import { watch, type FSWatcher } from "node:fs";
 import { basename, dirname } from "node:path";
 import type { Clock, Timer } from "../base/clock.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Signalbox } from "../call/box/box.ts";
 import type { Config } from "../config/document.ts";
 import type { LoadedConfig } from "../config/load.ts";
@@ -40,8 +41,6 @@ export interface ReloadParts {
   readonly watchFolder?: WatchFolder;
 }
 
-/** Editors write a file in several steps; it is read when nothing has changed for so long. */
-const quietMs = 200;
 /** What Kubernetes swaps when a mounted ConfigMap changes; the files themselves are never touched. */
 const mountedData = "..data";
 
@@ -117,7 +116,7 @@ class Reloader implements PolicyReload {
     // The store's own files may lie in the same folder and change with every call.
     if (this.#isClosed || !(isOurs || name === null || name === mountedData)) return;
     this.#timer?.cancel();
-    this.#timer = this.#parts.clock.after(quietMs, () => void this.#queue(false));
+    this.#timer = this.#parts.clock.after(fixedBounds.policyQuietMs, () => void this.#queue(false));
   }
 
   async #read(isForced: boolean): Promise<void> {

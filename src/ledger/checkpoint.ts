@@ -1,4 +1,5 @@
 import { canonicalJson } from "../base/canonical-json.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { Json } from "../domain/json.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
@@ -27,7 +28,6 @@ export interface Checkpoint {
 
 const space = "checkpoint";
 const numberDigits = 12;
-const attemptsMax = 10;
 const noPrevious = "0".repeat(64);
 
 /** The text that is signed: canonical JSON of everything but the signature. */
@@ -84,7 +84,7 @@ export async function writeCheckpoint(parts: {
   /** Marks a restore that went back to this number. */
   readonly restoredAfter?: number;
 }): Promise<Checkpoint> {
-  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+  for (let attempt = 0; attempt < fixedBounds.racesMax; attempt += 1) {
     const last = await lastCheckpoint(parts.store);
     const checkpoint = signCheckpoint(parts, last, await parts.store.writers());
     const put: Operation = {
@@ -96,7 +96,10 @@ export async function writeCheckpoint(parts: {
     const result = await parts.store.commit({ operations: [put], entries: [] });
     if (result.kind === "committed") return checkpoint;
   }
-  throw toolCallError("LEDGER_UNAVAILABLE", `no checkpoint could be written: another process took its number ${attemptsMax} times`);
+  throw toolCallError(
+    "LEDGER_UNAVAILABLE",
+    `no checkpoint could be written: another process took its number ${fixedBounds.racesMax} times`,
+  );
 }
 
 /** A checkpoint as read from a row or an anchor; `undefined` when it has not the form of one. */

@@ -1,5 +1,6 @@
 import { createSecretKey, type KeyObject } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { Limits } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
@@ -45,8 +46,6 @@ export const sealedVersion = 1;
 
 const space = "tenant-key";
 const keyBytes = 32;
-const destroyedAtOnceMax = 200;
-const attemptsMax = 5;
 
 interface Cached {
   readonly dataKey: DataKey;
@@ -145,7 +144,7 @@ async function loadOrCreate(
   const { store, keyring, random } = parts;
   const owner = ownerRow(tenant, subject);
   // Another process may create or destroy the key between our read and our write; then its state is read again.
-  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+  for (let attempt = 0; attempt < fixedBounds.racesMax; attempt += 1) {
     const [pointer] = await store.read([owner]);
     if (pointer !== undefined) {
       const id = textMember(pointer.body, "keyId");
@@ -207,7 +206,7 @@ async function destroyOwner(
 async function destroyTenant(store: Store, tenant: string, record: (keyIds: readonly string[]) => EntryDraft): Promise<readonly string[]> {
   const keyIds: string[] = [];
   for (;;) {
-    const rows = await store.scan({ space, tenant, limit: destroyedAtOnceMax });
+    const rows = await store.scan({ space, tenant, limit: fixedBounds.scanRowsMax });
     if (rows.length === 0 && keyIds.length > 0) return keyIds;
     const ids = rows.filter((row) => row.key.startsWith("key:")).map((row) => row.key.slice("key:".length));
     const operations = rows.map((row): Operation => ({ op: "delete", key: { space, tenant, key: row.key } }));

@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { defaultLimits } from "../base/limits.ts";
 import { checkpointHash, checkpointKey, checkpointOf, checkpointsOf, isCheckpointSigned, type Checkpoint } from "./checkpoint.ts";
 import type { PublicKey } from "./keyring.ts";
@@ -14,7 +15,7 @@ import { walkWriter } from "./walk.ts";
  * What retention drops meanwhile is no damage: where problems were found and new tombstones stand in the ledger since, all is read again.
  */
 export async function verifyLedger(store: LedgerReader, options: VerifyOptions): Promise<Verification> {
-  for (let left = attemptsMax - 1; ; left -= 1) {
+  for (let left = fixedBounds.verifyReadingsMax - 1; ; left -= 1) {
     const { verification, tombstones } = await verifyOnce(store, options);
     if (verification.ok || left === 0) return verification;
     const pageEntries = (options.limits ?? defaultLimits).verifyPageEntries;
@@ -22,9 +23,6 @@ export async function verifyLedger(store: LedgerReader, options: VerifyOptions):
     if (namesOf(since) === namesOf(tombstones) && !isDropUnderWay(verification, since)) return verification;
   }
 }
-
-/** Retention runs by the day; whoever drops entries faster than they can be read is told what the last reading found. */
-const attemptsMax = 3;
 
 function namesOf(tombstones: Tombstones): string {
   return [...tombstones.values()].flat().map(tombstoneText).join();

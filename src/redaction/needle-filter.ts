@@ -1,5 +1,5 @@
-/** Characters that the shortest needle must have. */
-const charsMin = 4;
+import { fixedBounds } from "../base/fixed-bounds.ts";
+
 /** Bytes before and after the text, so that a needle may be looked for around every place. */
 const margin = 4;
 const startsSize = 16_384;
@@ -21,7 +21,7 @@ export class NeedleFilter {
   constructor(needles: readonly string[]) {
     this.#needles = needles.map((needle) => Buffer.from(needle, "latin1"));
     for (const needle of this.#needles) {
-      for (let offset = 0; offset < charsMin - 1; offset += 1) {
+      for (let offset = 0; offset < fixedBounds.needleCharsMin - 1; offset += 1) {
         const pair = pairAt(needle, offset);
         this.#pairs[pair] = (this.#pairs[pair] as number) | (1 << offset);
       }

@@ -1,11 +1,11 @@
-const charsMin = 6;
+import { fixedBounds } from "../base/fixed-bounds.ts";
 
 /**
  * The texts under which a secret shows up elsewhere: as it is, percent-encoded, as form data, escaped inside JSON (also JSON inside JSON), in
  * hexadecimal, and in base64 at each of the three alignments it can have inside a longer text, in both alphabets.
  */
 export function secretForms(secret: string): readonly string[] {
-  if (secret.length < charsMin) return [];
+  if (secret.length < fixedBounds.secretCharsMin) return [];
   const escaped = JSON.stringify(secret).slice(1, -1);
   const forms = new Set([secret, escaped, JSON.stringify(escaped).slice(1, -1)]);
   // A lone surrogate has no percent-encoding.
@@ -28,7 +28,7 @@ export function secretForms(secret: string): readonly string[] {
   forms.add(hex);
   forms.add(hex.toUpperCase());
   for (const form of base64Forms(bytes)) forms.add(form);
-  return [...forms].filter((form) => form.length >= charsMin);
+  return [...forms].filter((form) => form.length >= fixedBounds.secretCharsMin);
 }
 
 function base64Forms(bytes: Buffer): readonly string[] {

@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Limits } from "../base/limits.ts";
 import type { Json } from "../domain/json.ts";
 import { tiers, type Tool } from "../domain/tool.ts";
@@ -55,7 +56,7 @@ function textProblems(tool: Tool): string[] {
 // Depth is bounded here as well, since texts are read before the schema's own depth is known to be fine.
 function firstHidden(value: Json | undefined, depth: number): string | undefined {
   if (typeof value === "string") return hiddenCharacter(value);
-  if (value === undefined || value === null || typeof value !== "object" || depth > 200) return undefined;
+  if (value === undefined || value === null || typeof value !== "object" || depth > fixedBounds.definitionDepthMax) return undefined;
   for (const [name, member] of Object.entries(value)) {
     const found = hiddenCharacter(name) ?? firstHidden(member as Json, depth + 1);
     if (found !== undefined) return found;

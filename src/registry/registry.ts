@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Limits } from "../base/limits.ts";
 import type { RegisteredTool, Tool } from "../domain/tool.ts";
 import { nearest } from "../schema/nearest.ts";
@@ -51,8 +52,6 @@ interface Entry {
   readonly registered: RegisteredTool;
   readonly version: Version;
 }
-
-const nearestMax = 3;
 
 /** Creates an empty registry. Lookups cost the same whatever the number of tools; only a name that is not found is compared with the others. */
 export function createRegistry({ limits }: { readonly limits: Limits }): Registry {
@@ -111,9 +110,13 @@ class ToolRegistry implements Registry {
     const found = newest(held);
     if (found !== undefined) return { kind: "found", registered: found.registered };
     if (visible.length === 0)
-      return { kind: "not-found", nearest: nearest(baseName(asked), this.visibleNames(isVisible), nearestMax), versions: [] };
+      return { kind: "not-found", nearest: nearest(baseName(asked), this.visibleNames(isVisible), fixedBounds.namedMax), versions: [] };
     const versions = visible.map((entry) => entry.registered.tool.version);
-    return { kind: "not-found", nearest: versions.slice(0, nearestMax).map((version) => `${baseName(asked)}@${version}`), versions };
+    return {
+      kind: "not-found",
+      nearest: versions.slice(0, fixedBounds.namedMax).map((version) => `${baseName(asked)}@${version}`),
+      versions,
+    };
   }
 
   list(isVisible: Visibility): readonly RegisteredTool[] {

@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 
 /**
@@ -83,13 +84,10 @@ function plain(schema: object): { readonly schema: JsonObject } | { readonly pro
   return { schema: copy as JsonObject };
 }
 
-// Deeper than any schema that is taken (`schemaDepthMax`, two levels of data each), so a cycle ends here.
-const copyDepthMax = 200;
-
 function copyJson(value: unknown, depth: number): Json | undefined {
   if (value === null || typeof value === "string" || typeof value === "boolean") return value;
   if (typeof value === "number") return Number.isFinite(value) ? value : undefined;
-  if (typeof value !== "object" || depth > copyDepthMax) return undefined;
+  if (typeof value !== "object" || depth > fixedBounds.definitionDepthMax) return undefined;
   const copies: [string, Json][] = [];
   for (const [name, member] of Object.entries(value)) {
     if (member === undefined) continue;

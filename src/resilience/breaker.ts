@@ -2,6 +2,7 @@
  * Circuit breakers: what keeps failing is left alone for a while. A breaker is closed, open, or half-open; half-open it lets a bounded number of probes
  * through, and what they find closes or opens it. Only what says something about the upstream is counted (`tellsOfUpstream`).
  */
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Failure } from "../domain/tool.ts";
 
 /** When a breaker opens, for how long, and how it closes again. */
@@ -67,8 +68,6 @@ interface Breaker {
 
 const letThrough: BreakerEntry = { kind: "let-through", pass: 0 };
 const closedView: BreakerView = { state: "closed", failureCount: 0, retryAfterMs: 0 };
-/** When somebody else's probe is under way, nobody knows how long that takes. */
-const probeWaitMs = 1_000;
 
 /** Breakers that can be told what somebody else found out. */
 export interface SettableBreakers extends Breakers {
@@ -96,7 +95,7 @@ class LocalBreakers implements SettableBreakers {
       breaker.probesOut = 0;
       breaker.probesGood = 0;
     }
-    if (breaker.probesOut + breaker.probesGood >= settings.probes) return { kind: "refused", retryAfterMs: probeWaitMs };
+    if (breaker.probesOut + breaker.probesGood >= settings.probes) return { kind: "refused", retryAfterMs: fixedBounds.comeBackMs };
     breaker.probesOut += 1;
     return { kind: "let-through", pass: breaker.period };
   }

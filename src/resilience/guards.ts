@@ -4,6 +4,7 @@
  * and a few counters; its permit is the guard itself, so nothing is allocated.
  */
 import type { Clock } from "../base/clock.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Limits } from "../base/limits.ts";
 import type { HealthCheckOptions } from "../domain/health-check.ts";
 import type { Failure, Tool } from "../domain/tool.ts";
@@ -78,8 +79,6 @@ const troubles: Readonly<Record<Failure["kind"], string>> = {
 
 /** Tools that code defines say this of their source, and have no upstream in common. */
 const ownSource = "local";
-/** A full bulkhead says no more than that: come back soon. */
-const fullRetryMs = 1_000;
 
 /** Makes them. */
 export function createGuards(parts: GuardParts): Guards {
@@ -331,5 +330,5 @@ function refusedOpen(what: "tool" | "source", retryAfterMs: number): Admission {
 }
 
 function refusedFull(what: "tool" | "source", signal: AbortSignal | undefined): Admission {
-  return { kind: "refused", why: signal?.aborted === true ? "gone" : "full", what, retryAfterMs: fullRetryMs };
+  return { kind: "refused", why: signal?.aborted === true ? "gone" : "full", what, retryAfterMs: fixedBounds.comeBackMs };
 }

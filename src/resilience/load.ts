@@ -2,6 +2,7 @@
  * How much one process takes on. Beyond it calls are turned away at once, before anything is looked up, so that turning away stays cheap and what was
  * taken on is still answered in time. Who has nothing under way is let in before those who have much: one tenant cannot take all there is.
  */
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Limits } from "../base/limits.ts";
 
 /** Where a process stands. */
@@ -25,11 +26,6 @@ export interface Load {
   view(): LoadView;
 }
 
-// Once late is a handler that blocked, or a machine that slept; so often in a row is too much work.
-const lateTicksMin = 3;
-/** Generous time between two ticks that come in time. */
-const tickMs = 50;
-
 /** A process that has taken on nothing. */
 export function createLoad(limits: Limits): Load {
   const { callsRunningMax, tenantSharePercent, readSharePercent, loopDelayMs } = limits;
@@ -48,7 +44,7 @@ export function createLoad(limits: Limits): Load {
 
   return {
     sheds(tenant, nowMs) {
-      const isLate = lateTicks >= lateTicksMin && nowMs - lateAtMs <= loopDelayMs;
+      const isLate = lateTicks >= fixedBounds.lateTicksMin && nowMs - lateAtMs <= loopDelayMs;
       const isOver = running >= callsRunningMax || isLate || isBeyondShare(tenant);
       if (isOver) shedCount += 1;
       return isOver;
@@ -56,7 +52,7 @@ export function createLoad(limits: Limits): Load {
     noteLag(lagMs, nowMs) {
       if (lagMs <= loopDelayMs) return;
       // Ticks that come late one after the other lie no further apart than each was late.
-      lateTicks = nowMs - lateAtMs <= lagMs + tickMs ? lateTicks + 1 : 1;
+      lateTicks = nowMs - lateAtMs <= lagMs + fixedBounds.lateTickGapMs ? lateTicks + 1 : 1;
       lateAtMs = nowMs;
     },
     shedsRead() {

@@ -4,6 +4,7 @@
  * that claims the period first. Its claim is good for as long as a breaker stays open, so that probes of a process that died are not waited for.
  */
 import type { Clock } from "../base/clock.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { createLocalBreakers, type BreakerEntry, type Breakers, type BreakerSettings } from "./breaker.ts";
 
 /** What is told of one breaker. Times are wall times in milliseconds. */
@@ -15,7 +16,7 @@ export interface BreakerNews {
 
 /** Breakers whose news can be exchanged. */
 export interface SharedBreakers extends Breakers {
-  /** News that is younger than `newsMs`, by breaker; undefined when nothing new happened here since this was last asked. */
+  /** News that is younger than `breakerNewsMs`, by breaker; undefined when nothing new happened here since this was last asked. */
   news(): Readonly<Record<string, BreakerNews>> | undefined;
   /** What another process told. */
   hear(news: Readonly<Record<string, BreakerNews>>): void;
@@ -35,10 +36,7 @@ interface Claimed {
   readonly asking: Promise<boolean>;
 }
 
-const newsMs = 600_000;
-/** A period of probes lasts no shorter than this, however short a breaker is open. */
-const periodMsMin = 1_000;
-const othersProbe: BreakerEntry = { kind: "refused", retryAfterMs: 1_000 };
+const othersProbe: BreakerEntry = { kind: "refused", retryAfterMs: fixedBounds.comeBackMs };
 
 /** Makes them. */
 export function createSharedBreakers(parts: SharedBreakerParts): SharedBreakers {
@@ -52,7 +50,7 @@ export function createSharedBreakers(parts: SharedBreakerParts): SharedBreakers 
 
   function claimed(key: string, settings: BreakerSettings, nowMs: number): Claimed {
     const untilMs = known.get(key)?.untilMs ?? 0;
-    const periodMs = Math.max(settings.openMs, periodMsMin);
+    const periodMs = Math.max(settings.openMs, fixedBounds.probePeriodMsMin);
     const period = `${key}/${untilMs}/${Math.floor((wallMs(nowMs) - untilMs) / periodMs)}`;
     const before = claims.get(key);
     if (before?.period === period) return before;
@@ -93,7 +91,7 @@ export function createSharedBreakers(parts: SharedBreakerParts): SharedBreakers 
     news() {
       if (!isNew) return undefined;
       isNew = false;
-      const oldMs = clock.now() - newsMs;
+      const oldMs = clock.now() - fixedBounds.breakerNewsMs;
       for (const [key, { atMs, untilMs }] of known) if (Math.max(atMs, untilMs) < oldMs) known.delete(key);
       return Object.fromEntries(known);
     },

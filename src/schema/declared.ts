@@ -7,6 +7,7 @@
  * apply to a place are collected (through references and combinations; of alternatives those that accept the value, all if none does) and a member
  * is unknown when none of them declares it.
  */
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { SchemaGraph, SchemaNode } from "./graph.ts";
 
 /** What is declared of the members of one object, or the items of one array. */
@@ -60,7 +61,7 @@ export function createDeclarations(
     const known = cache.get(key);
     if (known !== undefined) return known;
     const declaration = merge(graph, applying, nodes === root, options.compilePattern);
-    if (cache.size < cacheMax) cache.set(key, declaration);
+    if (cache.size < fixedBounds.rememberedMax) cache.set(key, declaration);
     return declaration;
   }
 
@@ -106,8 +107,6 @@ export function createDeclarations(
     },
   };
 }
-
-const cacheMax = 1_000;
 
 /** The subschemas of a member by name; undefined when nobody declares it. */
 export function memberNodes(declaration: Declaration, name: string): readonly SchemaNode[] | undefined {

@@ -1,13 +1,11 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { JsonSchema } from "../domain/tool.ts";
 import { formats } from "./formats.ts";
 
-const valuesShownMax = 8;
-const shownCharsMax = 60;
-
-/** A value as it is quoted to a model: JSON text of at most 60 characters, never a whole document. */
+/** A value as it is quoted to a model: JSON text of at most `quotedCharsMax` characters, never a whole document. */
 export function shortJson(value: unknown): string {
-  const text = clean(textOf(value, shownCharsMax + 2));
-  return text.length <= shownCharsMax ? text : `${text.slice(0, shownCharsMax - 1)}…`;
+  const text = clean(textOf(value, fixedBounds.quotedCharsMax + 2));
+  return text.length <= fixedBounds.quotedCharsMax ? text : `${text.slice(0, fixedBounds.quotedCharsMax - 1)}…`;
 }
 
 // Serialises only as much as is shown, since a wrong value may be as large as all arguments together.
@@ -32,13 +30,13 @@ export function clean(text: string): string {
 
 /** A list of values: `` one of `EUR`, `USD` ``; long lists are cut and say so. */
 export function oneOf(values: readonly unknown[]): string {
-  const shown = values.slice(0, valuesShownMax).map((value) => `\`${literal(value)}\``);
+  const shown = values.slice(0, fixedBounds.valuesShownMax).map((value) => `\`${literal(value)}\``);
   if (values.length === 1) return shown[0] as string;
-  return `one of ${shown.join(", ")}${values.length > valuesShownMax ? ` and ${values.length - valuesShownMax} more` : ""}`;
+  return `one of ${shown.join(", ")}${values.length > fixedBounds.valuesShownMax ? ` and ${values.length - fixedBounds.valuesShownMax} more` : ""}`;
 }
 
 function literal(value: unknown): string {
-  return typeof value === "string" ? clean(value.slice(0, shownCharsMax)) : shortJson(value);
+  return typeof value === "string" ? clean(value.slice(0, fixedBounds.quotedCharsMax)) : shortJson(value);
 }
 
 const typeWords: Readonly<Record<string, string>> = {
@@ -74,7 +72,7 @@ export function describe(schema: JsonSchema): string {
 export function formatInWords(format: string): string {
   const known = Object.hasOwn(formats, format) ? formats[format] : undefined;
   return known === undefined
-    ? `a string of format \`${clean(format.slice(0, shownCharsMax))}\``
+    ? `a string of format \`${clean(format.slice(0, fixedBounds.quotedCharsMax))}\``
     : `a string of format \`${format}\`, such as \`${known.example}\``;
 }
 

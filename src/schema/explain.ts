@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Limits } from "../base/limits.ts";
 import type { JsonSchema } from "../domain/tool.ts";
 import type { FieldProblem } from "../errors/tool-call-error.ts";
@@ -8,8 +9,6 @@ import { escapePointer } from "./graph.ts";
 import { nearest, similarity } from "./nearest.ts";
 import { exactNumber } from "./numbers.ts";
 import type { Finding, Findings } from "./findings.ts";
-
-const pathCharsMax = 300;
 
 /**
  * What was found wrong, in words for a model: one problem per place and cause, each with what was sent (shortened), what would be right (it reads
@@ -71,7 +70,7 @@ function hinted(hint: string | undefined): { readonly hint?: string } {
 // What a model reads must stay a line: a key may be as long as all arguments together.
 function shortPath(path: string): string {
   const text = clean(path);
-  return text.length <= pathCharsMax ? text : `${text.slice(0, pathCharsMax - 1)}…`;
+  return text.length <= fixedBounds.shownPathCharsMax ? text : `${text.slice(0, fixedBounds.shownPathCharsMax - 1)}…`;
 }
 
 function under(path: string, name: string): string {

@@ -1,11 +1,11 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
+
 /**
  * Which known name was probably meant. Two signals: the words a name is made of (`getOrder`, `order.get` and `get_order_v2` share words), and the
  * Damerau-Levenshtein distance of the plain letters (typing slips). A dotted name is also known by its last part, the operation. Cost is bounded: long
- * names are cut, at most `candidatesMax` are compared, and letters only where they can still change the answer.
+ * names are cut, at most `nearestNamesMax` are compared, and letters only where they can still change the answer.
  */
 
-const nameCharsMax = 80;
-const candidatesMax = 20_000;
 const similarityMin = 0.45;
 // A name that is only like the operation is a little less alike than one that is as much like the whole.
 const operationWeight = 0.95;
@@ -27,7 +27,7 @@ interface Scored {
 export function nearest(name: string, candidates: readonly string[], limit: number): readonly string[] {
   const asked = plainName(name);
   const best: Scored[] = [];
-  for (let index = 0; index < Math.min(candidates.length, candidatesMax); index += 1) {
+  for (let index = 0; index < Math.min(candidates.length, fixedBounds.nearestNamesMax); index += 1) {
     const candidate = candidates[index] as string;
     const scoreMin = best.length < limit ? similarityMin : (best[limit - 1] as Scored).score;
     const whole = plainName(candidate);
@@ -73,7 +73,7 @@ function likeness(left: PlainName, right: PlainName, scoreMin: number): number {
 /** The words of a name in lower case: split at separators, at changes of case and between letters and digits. At most 80 characters count. */
 export function words(name: string): readonly string[] {
   return name
-    .slice(0, nameCharsMax)
+    .slice(0, fixedBounds.comparedCharsMax)
     .normalize("NFKC")
     .replace(/(\p{Ll})(\p{Lu})/gu, "$1 $2")
     .replace(/(\p{Lu})(\p{Lu}\p{Ll})/gu, "$1 $2")

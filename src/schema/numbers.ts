@@ -1,12 +1,13 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
+
 const numberPattern = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:e([+-]?\d{1,4}))?$/i;
-const numberCharsMax = 400;
 
 /**
  * The number that a text writes in JSON's grammar, if a double holds exactly what is written: `5`, `5.0`, `1e-9`. Undefined for anything else: `007`
  * (an identifier, rather), `+5`, `0x10`, digits beyond a double's precision.
  */
 export function exactNumber(text: string): number | undefined {
-  if (text.length > numberCharsMax || !numberPattern.test(text)) return undefined;
+  if (text.length > fixedBounds.numberCharsMax || !numberPattern.test(text)) return undefined;
   const value = Number(text);
   if (!Number.isFinite(value) || Object.is(value, -0)) return undefined;
   return decimalForm(text) === decimalForm(String(value)) ? value : undefined;

@@ -2,6 +2,7 @@
  * What is looked at before a schema is taken: that it is one, that it is bounded, that it reaches nothing outside itself, and that validating with it
  * ends. Cheap enough to run for every tool at registration, since compiling waits for the first call.
  */
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { defaultLimits, type Limits } from "../base/limits.ts";
 import type { JsonSchema } from "../domain/tool.ts";
 import { buildGraph, type SchemaGraph, type SchemaNode } from "./graph.ts";
@@ -19,8 +20,6 @@ export interface VetOptions {
   readonly documents?: Readonly<Record<string, JsonSchema>>;
 }
 
-const problemsMax = 20;
-
 /** Everything wrong with a schema, one line each with a JSON pointer; empty when it may be used. Never throws, never runs long. */
 export function schemaProblems(schema: JsonSchema, options: VetOptions = {}): readonly string[] {
   const limits = options.limits ?? defaultLimits;
@@ -32,7 +31,7 @@ export function schemaProblems(schema: JsonSchema, options: VetOptions = {}): re
   const problems = own.flatMap((node) => keywordProblems(node, { limits, isForeign: options.isForeign ?? false }));
   problems.push(...referenceProblems(graph), ...(problems.length === 0 ? stepProblems(graph, limits) : []));
   if (options.isObject === true) problems.push(...rootProblems(schema));
-  return problems.slice(0, problemsMax);
+  return problems.slice(0, fixedBounds.problemsMax);
 }
 
 function sizeProblem(schema: unknown, limits: Limits): string | undefined {

@@ -1,4 +1,5 @@
 import { assert } from "../base/assert.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Json } from "../domain/json.ts";
 import { rowId } from "./row-key.ts";
 import type { CommitResult, Operation, Row, RowKey } from "./store.ts";
@@ -61,9 +62,6 @@ function applyAdd(state: State, operation: Extract<Operation, { readonly op: "ad
   return undefined;
 }
 
-// A unit of a call has fewer; memory for an unusually large one is not kept.
-const placesKeptMax = 64;
-
 /** Remembers what the maps of a state held before a unit changed them. */
 export class UndoLog {
   // Places are used again by every unit: arrays that are emptied give their memory back and get it anew each time.
@@ -85,7 +83,7 @@ export class UndoLog {
 
   /** The unit holds: what it overwrote is forgotten. */
   keep(): void {
-    if (this.#count > placesKeptMax) {
+    if (this.#count > fixedBounds.undoPlacesMax) {
       this.#maps.length = 0;
       this.#ids.length = 0;
       this.#before.length = 0;

@@ -6,6 +6,7 @@
  */
 import { assert, AssertionFailure } from "../base/assert.ts";
 import type { Clock, Timer } from "../base/clock.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { defaultLimits } from "../base/limits.ts";
 import { internalError, toolCallError, ToolCallError } from "../errors/tool-call-error.ts";
 import { applyOperations } from "./apply.ts";
@@ -42,11 +43,6 @@ interface Draft {
   readonly areAllHeld: boolean;
   readonly isEmpty: boolean;
 }
-
-const cautionGroupsMax = 64;
-/** From so many callers on they are written as two groups in turn. Fewer share one, since the database takes about as long for one unit as for ten. */
-const splitUnitsMin = 16;
-const wholeGroupsMax = 64;
 
 /** Writes units in groups under a lease. One group is under way at a time, so that the chain has one order. */
 export class PostgresGroup {
@@ -152,7 +148,7 @@ export class PostgresGroup {
   }
 
   #isHalved(busyCount: number): boolean {
-    return busyCount >= splitUnitsMin && this.#wholeGroups === 0;
+    return busyCount >= fixedBounds.splitUnitsMin && this.#wholeGroups === 0;
   }
 
   /**
@@ -163,7 +159,7 @@ export class PostgresGroup {
     const nowMs = this.#options.clock.monotonic();
     const waitedMs = nowMs - Math.max(this.#sentAtMs, this.#cameAtMs);
     const isBusy = waitedMs * 2 <= nowMs - this.#sentAtMs;
-    if (!isBusy) this.#wholeGroups = wholeGroupsMax;
+    if (!isBusy) this.#wholeGroups = fixedBounds.wholeGroupsMax;
     return isBusy;
   }
 
@@ -236,7 +232,7 @@ export class PostgresGroup {
 
   #beCautious(): void {
     this.#cautionGroups = this.#cautionNext;
-    this.#cautionNext = Math.min(cautionGroupsMax, this.#cautionNext * 2);
+    this.#cautionNext = Math.min(fixedBounds.cautionGroupsMax, this.#cautionNext * 2);
   }
 
   /** Locks, decides and writes; `undefined` when it must be tried again. */

@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Clock } from "../base/clock.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
 import { connect, databaseProblem, faultOf, type Connection, type DatabaseAddress } from "./postgres-driver.ts";
@@ -108,7 +109,7 @@ export class PostgresLink {
 
   async #tryUntilReady(): Promise<void> {
     let waitedMs = 0;
-    for (let delayMs = 50; ; delayMs = Math.min(1_000, delayMs * 2)) {
+    for (let delayMs = fixedBounds.storeRetryBaseMs; ; delayMs = Math.min(fixedBounds.storeRetryCapMs, delayMs * 2)) {
       try {
         await this.#makeReady();
         return;

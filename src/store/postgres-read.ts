@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Json } from "../domain/json.ts";
 import { databaseProblem, faultOf, type Columns, type DatabaseAddress, type Queryable } from "./postgres-driver.ts";
 import { keyArrays } from "./postgres-statements.ts";
@@ -29,9 +30,7 @@ const oneByKey = (table: string, columns: string): string =>
     cross join lateral (select * from signalbox.${table} t where t.space = u.space and t.tenant = u.tenant and t.key = u.key offset 0) r`;
 const rowsByKey = oneByKey("rows", "r.space, r.tenant, r.key, r.version, r.body, r.due_ms");
 const valuesByKey = oneByKey("counters", "r.value");
-/** A few keys are asked for one by one: such a statement is planned once, while one with arrays is planned anew for every read. */
-const fewKeysMax = 4;
-const fewRows = Array.from({ length: fewKeysMax }, (_, index) => {
+const fewRows = Array.from({ length: fixedBounds.fewKeysMax }, (_, index) => {
   const one = (at: number): string =>
     `select ${at + 1}::bigint, ${rowColumns} from signalbox.rows where space = $${at * 3 + 1} and tenant = $${at * 3 + 2} and key = $${at * 3 + 3}`;
   return Array.from({ length: index + 1 }, (__, at) => one(at)).join(" union all ");
@@ -83,7 +82,7 @@ export function patient(target: Queryable, address: DatabaseAddress, clock: Cloc
   return {
     async query(text, values, name) {
       let waitedMs = 0;
-      for (let delayMs = 50; ; delayMs = Math.min(1_000, delayMs * 2)) {
+      for (let delayMs = fixedBounds.storeRetryBaseMs; ; delayMs = Math.min(fixedBounds.storeRetryCapMs, delayMs * 2)) {
         try {
           return await target.query(text, values, name);
         } catch (cause) {

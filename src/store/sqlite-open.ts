@@ -1,6 +1,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { defaultLimits } from "../base/limits.ts";
 import { sealBatch } from "./seal.ts";
 import { configProblem, pragmaNumber, refuseForeignFile, refuseTooNew } from "./sqlite-schema.ts";
@@ -72,7 +73,12 @@ export function provenHead(queries: SqliteQueries, path: string): WriterHead {
   const [last] = queries.entries({ newestFirst: true, limit: 1 });
   if (last === undefined) return head;
   const batch = queries
-    .batches({ writer: head.writer, epoch: last.epoch, afterSeq: last.seq - lastBatchEntriesMax, limit: lastBatchEntriesMax })
+    .batches({
+      writer: head.writer,
+      epoch: last.epoch,
+      afterSeq: last.seq - fixedBounds.batchEntriesMax,
+      limit: fixedBounds.batchEntriesMax,
+    })
     .at(-1);
   if (batch === undefined || batch.firstSeq + batch.count - 1 !== last.seq) throw damaged(path);
   const texts = queries.entries({ afterSeq: batch.firstSeq - 1, limit: batch.count }).map(({ text }) => text);
@@ -83,9 +89,6 @@ export function provenHead(queries: SqliteQueries, path: string): WriterHead {
     throw damaged(path);
   return head;
 }
-
-// A unit may bring several entries, so a batch can hold more than a group has units.
-const lastBatchEntriesMax = 100_000;
 
 function damaged(path: string): Error {
   return configProblem(`the last batch of \`${path}\` does not match its entries: the file was changed or damaged; restore a backup`);

@@ -1,4 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { LogProblem, logSalts, readFrames, type LogOwner } from "./log-file.ts";
 import type { ChangedRow, Frame } from "./log-frame.ts";
 import { latestOf, type Changes } from "./overlay.ts";
@@ -54,9 +55,6 @@ export function createReader(parts: ReaderParts): StoreReader {
   };
 }
 
-// A file of the log is used again only after it was brought in, so each time there is a newer state to read.
-const readsMax = 20;
-
 /** Tables and log as of one moment. A log that is brought in while it is read is read again, together with the tables. */
 function atOnce<Value>({ path, db, queries }: ReaderParts, ask: (frames: () => readonly Frame[]) => Value): Value {
   for (let read = 1; ; read += 1) {
@@ -65,7 +63,7 @@ function atOnce<Value>({ path, db, queries }: ReaderParts, ask: (frames: () => r
       return ask(() => framesAfter(path, queries.writers().at(-1) as WriterHead, lastFrameIn(db)));
     } catch (cause) {
       if (!(cause instanceof LogProblem)) throw cause;
-      if (read === readsMax) throw logDamage(cause);
+      if (read === fixedBounds.logReadsMax) throw logDamage(cause);
     } finally {
       db.exec("commit");
     }

@@ -1,3 +1,4 @@
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { Answer, Outcome } from "../../domain/outcome.ts";
 import { toolCallError } from "../../errors/tool-call-error.ts";
 import type { Json } from "../../domain/json.ts";
@@ -37,7 +38,9 @@ export function createCarrier(
     carry(parts) {
       const state = newState({ runtime, ...parts });
       if (isClosing()) {
-        const error = toolCallError("SHUTTING_DOWN", "this process is stopping; try again elsewhere or later", { retryAfterMs: 1_000 });
+        const error = toolCallError("SHUTTING_DOWN", "this process is stopping; try again elsewhere or later", {
+          retryAfterMs: fixedBounds.comeBackMs,
+        });
         return turnedAway(state, outcomeOf(error));
       }
       const { load } = runtime.resilience;

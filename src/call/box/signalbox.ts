@@ -1,3 +1,4 @@
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import { systemEnvironment } from "../../base/environment.ts";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
@@ -198,7 +199,9 @@ function boxOf(parts: Assembly): Signalbox {
 
   function refuseWhenClosing(): void {
     if (parts.isClosing())
-      throw toolCallError("SHUTTING_DOWN", "this process is stopping; try again elsewhere or later", { retryAfterMs: 1_000 });
+      throw toolCallError("SHUTTING_DOWN", "this process is stopping; try again elsewhere or later", {
+        retryAfterMs: fixedBounds.comeBackMs,
+      });
   }
 
   return {

@@ -1,6 +1,7 @@
 /** A server behind HTTP: each request is a POST of its own; the answer is JSON or a stream of events. Goes only where the egress rules let it. */
 import { Pool, type Dispatcher } from "undici";
 import type { IncomingHttpHeaders } from "node:http";
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { Clock } from "../../base/clock.ts";
 import { createGather, type Gather } from "../../base/gather.ts";
 import type { Limits } from "../../base/limits.ts";
@@ -281,7 +282,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     try {
       value = JSON.parse(text);
     } catch {
-      if (isWhole) this.#answer(undefined, undefined, text.slice(0, 2_000));
+      if (isWhole) this.#answer(undefined, undefined, text.slice(0, fixedBounds.upstreamWordsCharsMax));
       return;
     }
     const message = readServerMessage(value);
@@ -295,7 +296,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     const isOurError = message.kind === "error" && (message.id === undefined || message.id === this.#parts.id);
     if (isOurs) this.#answer(message.result, undefined, "");
     else if (isOurError) this.#answer(undefined, withStatus(message.failure, this.#status), "");
-    else if (isWhole) this.#answer(undefined, undefined, text.slice(0, 2_000));
+    else if (isWhole) this.#answer(undefined, undefined, text.slice(0, fixedBounds.upstreamWordsCharsMax));
   }
 
   #answer(result: JsonObject | undefined, failure: LinkFailure | undefined, text: string): void {

@@ -1,4 +1,5 @@
 import { canonicalJson } from "../../base/canonical-json.ts";
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import { sha256Hex } from "../../base/hash.ts";
 import type { Limits } from "../../base/limits.ts";
 import type { JsonObject } from "../../domain/json.ts";
@@ -41,10 +42,8 @@ export function readListing(
     digests.delete(name);
     problems.push(`the name \`${name.replace(/[^!-~]/gu, "?").slice(0, 60)}\` is there twice`);
   }
-  return { listing: { tools: [...tools.values()], problems: problems.slice(0, problemsMax) }, digests };
+  return { listing: { tools: [...tools.values()], problems: problems.slice(0, fixedBounds.problemsMax) }, digests };
 }
-
-const problemsMax = 100;
 
 function readOne(
   value: unknown,

@@ -1,3 +1,4 @@
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
 import { isObject } from "./wire.ts";
 
@@ -10,7 +11,6 @@ export interface ParamHeader {
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100}$/;
 const types: readonly unknown[] = ["string", "integer", "boolean"];
-const depthMax = 16;
 
 /**
  * The `x-mcp-header` declarations of an input schema, or why they make the whole definition unusable, as the protocol has it: on properties of a
@@ -34,7 +34,7 @@ function visit(schema: JsonObject, path: readonly string[], found: ParamHeader[]
       return `the header \`${name}\` is declared on something that is no text, whole number or truth value`;
     found.push({ name, path });
   }
-  if (!isObject(properties) || path.length >= depthMax) return undefined;
+  if (!isObject(properties) || path.length >= fixedBounds.paramHeadersDepthMax) return undefined;
   for (const [key, member] of Object.entries(properties)) {
     const problem = isObject(member) ? visit(member, [...path, key], found) : undefined;
     if (problem !== undefined) return problem;

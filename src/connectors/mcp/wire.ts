@@ -1,4 +1,5 @@
 /** What is said to upstream servers, and what of their messages is understood. */
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import type { Era, LinkRequest } from "./link.ts";
 import { LinkFailure } from "./link.ts";
@@ -74,12 +75,10 @@ export function rpcFailure(error: JsonObject, status?: number): LinkFailure {
   });
 }
 
-const detailCharsMax = 2_000;
-
 /** A server's words without control characters, bounded. */
 export function boundedText(text: string): string {
   return text
-    .slice(0, detailCharsMax)
+    .slice(0, fixedBounds.upstreamWordsCharsMax)
     .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, " ")
     .toWellFormed();
 }

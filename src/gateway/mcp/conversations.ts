@@ -1,4 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import { sha256Hex } from "../../base/hash.ts";
 import type { Limits } from "../../base/limits.ts";
 import type { BoxSession, Signalbox } from "../../call/box/box.ts";
@@ -36,7 +37,6 @@ export interface ConversationParts {
 }
 
 const space = "mcp-session";
-const purgeRowsMax = 100;
 
 /**
  * Sessions of MCP clients. Which session a conversation has stands in the store, so that neither a restart nor another replica gives it a new budget.
@@ -70,7 +70,7 @@ export function createConversations(parts: ConversationParts): Conversations {
   ): Promise<string> {
     const [row] = await box.store.read([key]);
     if (row !== undefined) return (row.body as { readonly sessionId: string }).sessionId;
-    await box.store.purge({ space, untilMs: clock.now(), limit: purgeRowsMax });
+    await box.store.purge({ space, untilMs: clock.now(), limit: fixedBounds.purgeRowsMax });
     const { id } = await open(credential, from.conversation);
     const put = { op: "put", key, body: { sessionId: id }, expect: "absent", dueMs: from.dueMs } as const;
     const result = await box.store.commit({ operations: [put], entries: [] });

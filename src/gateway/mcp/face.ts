@@ -2,6 +2,7 @@
  * Signalbox as an MCP server, independent of the transport: one message in, at most one message out. Both eras are served: 2026-07-28, in which every
  * request stands for itself, and the revisions before, which begin with a handshake. It decides nothing about calls; it finds the session and hands over.
  */
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Limits } from "../../base/limits.ts";
 import type { BoxSession, Signalbox } from "../../call/box/box.ts";
@@ -226,7 +227,7 @@ class Face implements McpFace {
       });
       if (listening === undefined) {
         const message = `${this.#parts.limits.mcpSubscriptionsMax} streams of this credential are open already; close one`;
-        throw toolCallError("RATE_LIMITED", message, { retryAfterMs: 5_000 });
+        throw toolCallError("RATE_LIMITED", message, { retryAfterMs: fixedBounds.comeBackLaterMs });
       }
       const answer = this.#answer(asked, await listening);
       return signal?.aborted === true ? { kind: "cancelled", message: answer.message } : answer;

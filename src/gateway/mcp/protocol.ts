@@ -1,3 +1,4 @@
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { JsonObject } from "../../domain/json.ts";
 
 /** Revisions in which every request stands for itself; newest first. */
@@ -57,7 +58,8 @@ export function readMessage(message: JsonObject): Inbound {
   if (method === undefined && ("result" in message || "error" in message))
     return { kind: "response", id: knownId, result: isObject(message["result"]) ? message["result"] : undefined };
   if (method === undefined) return invalid("`method` is missing");
-  if (typeof method !== "string" || method === "" || method.length > methodCharsMax) return invalid("`method` must be a text");
+  if (typeof method !== "string" || method === "" || method.length > fixedBounds.mcpMethodCharsMax)
+    return invalid("`method` must be a text");
   if (!isObject(params)) return invalid("`params` must be an object");
   if (!("id" in message)) return { kind: "notification", method, params };
   if (knownId === undefined) return invalid("`id` must be a text or a whole number");
@@ -84,10 +86,8 @@ export function errorMessage(
   return { jsonrpc: "2.0", id: id ?? null, error: { code, message, ...(data !== undefined && { data }) } };
 }
 
-const methodCharsMax = 200;
-
 function isRpcId(id: unknown): id is RpcId {
-  return (typeof id === "string" && id.length <= 1_000) || (typeof id === "number" && Number.isSafeInteger(id));
+  return (typeof id === "string" && id.length <= fixedBounds.mcpIdCharsMax) || (typeof id === "number" && Number.isSafeInteger(id));
 }
 
 /** Whether a value is an object that is no array. */
