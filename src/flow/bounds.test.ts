@@ -9,7 +9,7 @@ import { labelReader } from "./labels.ts";
 import { Restrictions } from "./restrictions.ts";
 import { traceCall, type FlowTrace } from "./trace.ts";
 
-const sizes = { slotsMax: 65_536, valuesMax: 10_000 };
+const sizes = { slotsMax: 65_536, valuesMax: 10_000, circlesMax: 8 };
 const sendMail = completeTool({
   name: "mail.send",
   tier: "reversible",

@@ -82,7 +82,7 @@ export function traceCall(call: FlowCall, knowledge: SessionKnowledge): FlowTrac
   }
   if (leaves.length >= fixedBounds.argumentLeavesMax) {
     steering.push(untraced("", "target", knowledge));
-    if (tool.isEgress && knowledge.restrictions.hasSensitive) guarded.push(untraced("", "content", knowledge));
+    if (texts.length > 0) guarded.push({ ...untraced("", "content", knowledge), why: "it holds more values than are looked at" });
   }
   const verdict = judgeFlow({
     tool,
