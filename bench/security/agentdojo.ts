@@ -19,6 +19,8 @@ export interface DojoCounts {
   readonly callsInvalid: number;
   /** Attempts of attacks that the schema refused before any rule saw them. */
   readonly attacksInvalid: number;
+  /** Calls that ended in a way which says nothing of the rules. */
+  readonly callsFailed: number;
   /** Lines that say which cases passed and which legitimate calls asked. */
   readonly notes: readonly string[];
 }
@@ -71,7 +73,7 @@ function outputOf(call: DataCall, injection: InjectionTask | undefined): Json {
 
 /** The attack right after its text was read, and in another conversation at the end of the task. */
 async function playCase(replay: Replay, suite: DojoSuite, task: UserTask, injection: InjectionTask): Promise<CaseResult> {
-  const exposedAt = task.first_exposed_after_call ?? undefined;
+  const exposedAt = exposureOf(task);
   const attempts: Attempt[][] = [];
   for (const until of exposedAt === undefined ? [] : [exposedAt + 1, task.calls.length]) {
     const talk = replay.converse(task.prompt);
@@ -81,6 +83,13 @@ async function playCase(replay: Replay, suite: DojoSuite, task: UserTask, inject
     attempts.push(made);
   }
   return { name: `${task.id} × ${injection.id}`, attempts };
+}
+
+/** After which call the attacker's text was read: as recorded, else the first whose output has a place for it. */
+function exposureOf({ calls, first_exposed_after_call: recorded }: UserTask): number | undefined {
+  if (recorded !== undefined) return recorded !== null && recorded < calls.length ? recorded : undefined;
+  const index = calls.findIndex(({ output_injectable: output }) => output !== undefined && JSON.stringify(output).includes("{{INJ:"));
+  return index < 0 ? undefined : index;
 }
 
 /** What an attack's own call returns: what was recorded for it, else what the same tool returned to a user. */
@@ -134,6 +143,8 @@ function counted(suite: DojoSuite, legitimate: readonly (readonly Attempt[])[], 
     callsDenied: legitimate.flat().filter(({ ending }) => ending === "denied").length,
     callsInvalid: legitimate.flat().filter(({ ending }) => ending === "invalid").length,
     attacksInvalid: attacks.flatMap(({ attempts }) => attempts.flat()).filter(({ ending }) => ending === "invalid").length,
+    callsFailed: [...legitimate.flat(), ...attacks.flatMap(({ attempts }) => attempts.flat())].filter(({ ending }) => ending === "failed")
+      .length,
     notes,
   };
 }

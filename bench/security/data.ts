@@ -7,8 +7,8 @@ import type { ArgumentRole } from "../../src/domain/tool.ts";
 /** A tool as the benchmarks describe it. */
 export interface DataTool {
   readonly name: string;
-  readonly description: string;
-  readonly input_schema: JsonObject;
+  readonly description?: string;
+  readonly input_schema?: JsonObject;
 }
 
 /** One recorded call. */
@@ -26,22 +26,21 @@ export interface DojoSuite {
   readonly tools: readonly DataTool[];
   readonly user_tasks: readonly {
     readonly id: string;
-    readonly prompt: string;
+    readonly prompt?: string;
     readonly calls: readonly DataCall[];
     readonly first_exposed_after_call?: number | null;
   }[];
   readonly injection_tasks: readonly { readonly id: string; readonly goal: string; readonly calls: readonly DataCall[] }[];
-  readonly injection_vectors: Readonly<Record<string, { readonly default: string }>>;
 }
 
-/** What a person declared of one tool. */
+/** What a person declared of one tool. Without an effect, the tier follows from the tool's name. */
 export interface Annotation {
-  readonly effect: "read" | "egress_read" | "write" | "egress" | "destructive";
-  readonly roles: Readonly<Record<string, ArgumentRole>>;
-  readonly intent: string | null;
-  readonly trusted: readonly string[];
-  readonly untrusted: boolean;
-  readonly cat: string | null;
+  readonly effect?: "read" | "egress_read" | "write" | "egress" | "destructive";
+  readonly roles?: Readonly<Record<string, ArgumentRole>>;
+  readonly intent?: string | null;
+  readonly trusted?: readonly string[];
+  /** Whether outputs can carry text of third parties; where nobody says so, they can. */
+  readonly untrusted?: boolean;
 }
 
 /** Cases of InjecAgent. */
@@ -52,10 +51,10 @@ export interface InjecAgent {
     readonly id: string;
     readonly attack_case: string;
     readonly user_tool: string;
-    readonly user_instruction: string;
-    readonly user_args: JsonObject;
-    readonly response_base: string;
-    readonly response_enhanced: string;
+    readonly user_instruction?: string;
+    readonly user_args?: JsonObject;
+    readonly response_base?: string;
+    readonly response_enhanced?: string;
   }[];
 }
 
@@ -68,37 +67,89 @@ export interface SecurityData {
   }[];
   readonly injecagent: readonly InjecAgent[];
   readonly files: readonly string[];
+  /** Files that were left out, each with the reason. */
+  readonly skipped: readonly string[];
   readonly dataHash: string;
 }
 
-/** Reads every JSON file of a folder and takes those whose shape it knows; annotations are found by the names of their suites. */
+/**
+ * Reads every JSON file of a folder and takes those whose shape it knows; annotations are found by the names of their suites. What cannot be read is left
+ * out and listed with the reason.
+ */
 export function readData(folder: string): SecurityData {
-  const suites: { name: string; suite: DojoSuite }[] = [];
-  const annotations: Record<string, Readonly<Record<string, Annotation>>> = {};
-  const injecagent: InjecAgent[] = [];
+  const found: Found = { suites: [], annotations: {}, injecagent: [] };
   const files: string[] = [];
   const hashes: string[] = [];
+  const skipped: string[] = [];
   for (const file of readdirSync(folder).toSorted()) {
     if (!file.endsWith(".json")) continue;
     const text = readFileSync(join(folder, file), "utf8");
-    const found = JSON.parse(text) as Record<string, unknown>;
-    const found_suites = found["suites"] as Record<string, unknown> | undefined;
-    const isInjecAgent = Array.isArray(found["cases"]) && Array.isArray(found["attacks"]) && Array.isArray(found["tools"]);
-    if (found_suites === undefined && !isInjecAgent) continue;
-    files.push(file);
-    hashes.push(sha256Hex(text));
-    if (isInjecAgent) injecagent.push(found as unknown as InjecAgent);
-    for (const [name, suite] of Object.entries(found_suites ?? {})) {
-      if (Array.isArray((suite as { readonly user_tasks?: unknown }).user_tasks)) suites.push({ name, suite: suite as DojoSuite });
-      else annotations[name] = { ...annotations[name], ...(suite as Record<string, Annotation>) };
-    }
+    const content = parsed(text);
+    if (!isObject(content)) skipped.push(`${file}: ${content === undefined ? "it is no JSON" : "it is no JSON object"}`);
+    else if (take(content, file, found)) {
+      files.push(file);
+      hashes.push(sha256Hex(text));
+    } else skipped.push(`${file}: neither suites nor cases, attacks and tools`);
   }
+  const { suites, annotations, injecagent } = found;
   return {
     suites: suites.map(({ name, suite }) => ({ name, suite, annotations: annotations[name] })),
     injecagent,
     files,
+    skipped,
     dataHash: sha256Hex(hashes.join("")),
   };
+}
+
+interface Found {
+  readonly suites: { readonly name: string; readonly suite: DojoSuite }[];
+  readonly annotations: Record<string, Readonly<Record<string, Annotation>>>;
+  readonly injecagent: InjecAgent[];
+}
+
+/** Whether the file holds anything of a known shape: cases, several suites by name, annotations by suite, or one suite as it is. */
+function take(content: JsonObject, file: string, found: Found): boolean {
+  if (["cases", "attacks", "tools"].every((member) => Array.isArray(content[member]))) {
+    found.injecagent.push(content as unknown as InjecAgent);
+    return true;
+  }
+  const suites = Array.isArray(content["user_tasks"]) ? { [file.replace(/\.json$/, "")]: content } : content["suites"];
+  if (!isObject(suites)) return false;
+  for (const [name, suite] of Object.entries(suites)) {
+    if (!isObject(suite)) continue;
+    if (Array.isArray(suite["user_tasks"])) found.suites.push({ name, suite: wholeSuite(suite) });
+    else found.annotations[name] = { ...found.annotations[name], ...(suite as unknown as Record<string, Annotation>) };
+  }
+  return true;
+}
+
+/** Members that a suite lacks are empty. */
+function wholeSuite(suite: JsonObject): DojoSuite {
+  const list = (holder: JsonObject, member: string): JsonObject[] => {
+    const items = holder[member];
+    return Array.isArray(items) ? (items as Json[]).filter(isObject) : [];
+  };
+  const withCalls = (task: JsonObject): JsonObject => ({
+    ...task,
+    calls: list(task, "calls").map((call) => ({ ...call, args: isObject(call["args"]) ? call["args"] : {} })),
+  });
+  return {
+    tools: list(suite, "tools"),
+    user_tasks: list(suite, "user_tasks").map(withCalls),
+    injection_tasks: list(suite, "injection_tasks").map(withCalls),
+  } as unknown as DojoSuite;
+}
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function parsed(text: string): Json | undefined {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A recorded output with the attacker's text at every place that an attacker can write to. */

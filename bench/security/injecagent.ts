@@ -9,6 +9,8 @@ export interface InjecCounts {
   readonly succeeded: number;
   readonly deniedUnasked: number;
   readonly userBlocked: number;
+  /** Cases that cannot be replayed: without an attack or an answer, or with a call of the user's own that does not fit its tool. */
+  readonly invalid: number;
   readonly notes: readonly string[];
 }
 
@@ -17,13 +19,16 @@ export async function replayInjecAgent(data: InjecAgent, isBlind: boolean): Prom
   const replay = await createReplay({ tools: data.tools, annotations: undefined, declared: "zero-config", isBlind });
   const attacks = new Map(data.attacks.map((attack) => [attack.id, attack]));
   const notes: string[] = [];
-  const counts = { cases: 0, succeeded: 0, deniedUnasked: 0, userBlocked: 0 };
+  const counts = { cases: 0, succeeded: 0, deniedUnasked: 0, userBlocked: 0, invalid: 0 };
   for (const wanted of data.cases) {
     const attack = attacks.get(wanted.attack_case);
-    if (attack === undefined) continue;
     for (const response of [wanted.response_base, wanted.response_enhanced]) {
       const talk = replay.converse(wanted.user_instruction);
-      const own = await talk.call(wanted.user_tool, wanted.user_args, unquoted(response), false);
+      const own = await talk.call(wanted.user_tool, wanted.user_args ?? {}, unquoted(response ?? ""), false);
+      if (response === undefined || attack === undefined || attack.calls.length === 0 || own.ending === "invalid") {
+        counts.invalid += 1;
+        continue;
+      }
       const made: Attempt[] = [];
       for (const call of attack.calls) made.push(await talk.call(call.tool, call.args, simulated(call), false));
       counts.cases += 1;

@@ -8,7 +8,14 @@ import { replayTool, type Declared } from "./tools.ts";
 import type { Annotation } from "./data.ts";
 
 /** How a call of a replay ended. */
-export type Ending = "ran" | "asked" | "denied" | "invalid";
+export type Ending =
+  | "ran"
+  | "asked"
+  | "denied"
+  /** Its tool is not among the data's, or its arguments do not fit the schema: no rule saw it. */
+  | "invalid"
+  /** It ended in any other way, which says nothing of the rules. */
+  | "failed";
 
 /** One attempt of a call. */
 export interface Attempt {
@@ -50,14 +57,15 @@ export async function createReplay(parts: {
   readonly isBlind: boolean;
 }): Promise<Replay> {
   const outputs = new Map<string, Json>();
-  const tools = parts.tools.map((tool) =>
+  const distinct = parts.tools.filter(({ name }, index) => parts.tools.findIndex((tool) => tool.name === name) === index);
+  const tools = distinct.map((tool) =>
     replayTool(tool, parts.annotations?.[tool.name], parts.declared, (sessionId) => outputs.get(sessionId) ?? null, parts.isBlind),
   );
   const box = await createSignalbox({
     tools,
     store: "memory",
     allowUnsafeMemory: true,
-    policy: { version: 1, roles: { user: tools.map(({ tool }) => tool.name) } },
+    policy: { version: 1, roles: { user: ["*"] } },
     // A session that is stopped after some denials would refuse the rest of an attack, which would flatter the figures.
     limits: {
       sessionDenialsMax: 1_000_000,
@@ -72,7 +80,7 @@ export async function createReplay(parts: {
       loopDelayMs: 600_000,
     },
   });
-  const byName = new Map(tools.map((registered) => [registered.tool.name, registered]));
+  const byName = new Map(distinct.map(({ name }, index) => [name, tools[index]]));
   let usersCount = 0;
   return {
     converse(said) {
@@ -92,7 +100,7 @@ export async function createReplay(parts: {
 
 interface Talk {
   readonly box: Signalbox;
-  readonly byName: ReadonlyMap<string, RegisteredTool>;
+  readonly byName: ReadonlyMap<string, RegisteredTool | undefined>;
   readonly outputs: Map<string, Json>;
   readonly user: string;
   readonly said: string | undefined;
@@ -105,16 +113,16 @@ function conversation(talk: Talk): Conversation {
     async call(name, args, output, approves) {
       if (session === undefined || talk.isBlind) session = await talk.box.session({ tenant, user: talk.user, roles: ["user"] });
       const registered = talk.byName.get(name);
-      if (registered === undefined) throw new Error(`the data calls ${name}, which is not among its tools`);
+      if (registered === undefined) return { tool: name, ending: "invalid", isConsequential: false, rules: ["not among the data's tools"] };
       talk.outputs.set(session.id, output);
       const turn = session.turn(talk.said === undefined ? {} : { said: talk.said });
-      const answer = await turn.call({ tool: name, arguments: args });
+      const answer = await turn.call({ tool: registered.tool.name, arguments: args });
       const attempt = { tool: name, isConsequential: isConsequential(registered.tool), rules: await rulesOf(talk.box, answer.callId) };
       const asked = approvalOf(answer.outcome);
       if (asked === undefined) return { ...attempt, ending: endingOf(answer.outcome) };
       if (approves) {
         const { answer: after } = await talk.box.approvals.decide(asked, { approve: true, by: "reviewer" }, approver);
-        if (after?.outcome.kind !== "completed") throw new Error(`an approved call of ${name} did not run`);
+        if (after?.outcome.kind !== "completed") return { ...attempt, ending: "failed" };
       }
       return { ...attempt, ending: "asked" };
     },
@@ -139,5 +147,5 @@ function endingOf(outcome: Outcome): Ending {
   if (outcome.kind === "completed") return "ran";
   if (outcome.kind === "denied") return "denied";
   if (outcome.kind === "failed" && outcome.error.code === "ARGUMENTS_INVALID") return "invalid";
-  throw new Error(`a replayed call ended with ${outcome.kind} ${"error" in outcome ? outcome.error.code : ""}`);
+  return "failed";
 }

@@ -1,5 +1,6 @@
 import type { RegisteredTool, Tier, Tool } from "../../src/domain/tool.ts";
 import { splitName } from "../../src/flow/roles.ts";
+import { nameProblem } from "../../src/registry/names.ts";
 import { completeTool } from "../../src/registry/complete.ts";
 import type { Annotation, DataTool } from "./data.ts";
 
@@ -9,7 +10,7 @@ export type Declared = "annotated" | "zero-config";
 /** Gives what a tool of a replay returns: the output that was recorded for the session's current call. */
 export type Recorded = (sessionId: string) => unknown;
 
-const tiersByEffect: Readonly<Record<Annotation["effect"], { readonly tier: Tier; readonly isEgress: boolean }>> = {
+const tiersByEffect: Readonly<Record<NonNullable<Annotation["effect"]>, { readonly tier: Tier; readonly isEgress: boolean }>> = {
   read: { tier: "read", isEgress: false },
   egress_read: { tier: "read", isEgress: true },
   write: { tier: "reversible", isEgress: false },
@@ -25,11 +26,11 @@ export function replayTool(
   recorded: Recorded,
   isBlind: boolean,
 ): RegisteredTool {
-  const effect = annotation === undefined ? guessedEffect(tool, isBlind) : tiersByEffect[annotation.effect];
+  const effect = (annotation?.effect === undefined ? undefined : tiersByEffect[annotation.effect]) ?? guessedEffect(tool, isBlind);
   const whole = completeTool({
-    name: tool.name,
-    description: tool.description,
-    inputSchema: tool.input_schema,
+    name: legalName(tool.name),
+    description: tool.description === undefined || tool.description.trim() === "" ? splitName(tool.name) : tool.description,
+    inputSchema: tool.input_schema ?? { type: "object" },
     source: "replay",
     isForeign: true,
     isRepeatable: true,
@@ -42,12 +43,17 @@ export function replayTool(
   };
 }
 
+/** Other suites may name tools as the product does not. */
+function legalName(name: string): string {
+  return nameProblem(name, true) === undefined ? name : `tool_${name.replace(/[^A-Za-z0-9_.-]+/g, "_").slice(0, 50)}`;
+}
+
 /**
  * Outputs that can hold text of third parties: the values that the system issues are entries of a directory, everything else is untrusted. Outputs that
  * cannot: trusted where that is said of all of it, else the record that was acted on, whose values count only as they are.
  */
 function declaredParts(annotation: Annotation): Partial<Tool> {
-  const { trusted, untrusted, roles, intent } = annotation;
+  const { trusted = [], untrusted = true, roles = {}, intent } = annotation;
   const isAll = trusted.includes("*");
   const whole = untrusted ? (isAll ? "directory" : "untrusted") : isAll ? "trusted" : "directory";
   const leaves = trusted.filter((key) => key !== "*").flatMap((key) => (key === "" ? ["/*"] : [`/**/${key}`]));
@@ -57,7 +63,7 @@ function declaredParts(annotation: Annotation): Partial<Tool> {
       "": { integrity: whole },
       ...(untrusted && Object.fromEntries(leaves.map((pointer) => [pointer, { integrity: "directory" as const }]))),
     },
-    ...(intent !== null && { asks: [intent] }),
+    ...(typeof intent === "string" && { asks: [intent] }),
   };
 }
 
@@ -76,7 +82,7 @@ function guessedEffect(tool: DataTool, isBlind: boolean): { readonly tier: Tier;
   const change = words.findIndex((word) => changingWord.test(word));
   const name = words.join(" ");
   const isRead = verb >= 0 && (change < 0 || verb < change);
-  const properties = Object.keys((tool.input_schema["properties"] ?? {}) as object);
+  const properties = Object.keys((tool.input_schema?.["properties"] ?? {}) as object);
   const leaves = properties.some((property) => /\b(?:url|uri|link|website)\b/.test(splitName(property)));
   if (isRead) return { tier: "read", isEgress: leaves };
   return { tier: isBlind || finalVerbs.test(name) ? "irreversible" : "reversible", isEgress: true };

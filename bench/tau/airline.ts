@@ -6,6 +6,7 @@ type Cabin = "basic_economy" | "economy" | "business";
 
 interface FlightOnDate {
   readonly status: string;
+  readonly actual_arrival_time_est?: string;
   readonly available_seats?: Readonly<Record<Cabin, number>>;
   readonly prices?: Readonly<Record<Cabin, number>>;
 }
@@ -189,7 +190,16 @@ function bookingFacts({ reservations, flights, users, cabins }: Data, id: string
     membership: users[user_id]?.membership ?? "regular",
     flights: rest.flights.map(({ flight_number, date }) => ({ flight_number, date })),
     statuses: rest.flights.map(({ flight_number, date }) => flights[flight_number]?.dates[date]?.status ?? "unknown"),
+    is_late: rest.flights.some((flight) => isLate(flights[flight.flight_number], flight.date)),
   };
+}
+
+/** Whether a flight is delayed, or landed more than a quarter of an hour after its time, which is when airlines count it as late. */
+function isLate(flight: Flight | undefined, date: string): boolean {
+  const onDate = flight?.dates[date];
+  if (flight === undefined || onDate?.actual_arrival_time_est === undefined) return onDate?.status === "delayed";
+  const [time = "", days = "0"] = flight.scheduled_arrival_time_est.split("+");
+  return Date.parse(`${onDate.actual_arrival_time_est}Z`) - Date.parse(`${date}T${time}Z`) - Number(days) * 86_400_000 > 15 * 60_000;
 }
 
 interface Search {

@@ -8,7 +8,7 @@
  *
  * Run: node bench/tau/tau.ts --data DIR --domain retail [--json]
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -77,6 +77,8 @@ interface Domain {
 interface Stage {
   readonly box: Signalbox;
   readonly reached: Set<string>;
+  /** Tools of the data that the port does not carry out: calls of them answer otherwise than they should. */
+  readonly unknown: readonly string[];
   reset(): void;
   database(): Database;
 }
@@ -90,15 +92,25 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: { data: { type: "string" }, domain: { type: "string", default: "retail" }, json: { type: "boolean", default: false } },
   });
-  const port = ports[values.domain];
+  const port = Object.hasOwn(ports, values.domain) ? ports[values.domain] : undefined;
   if (values.data === undefined || port === undefined) {
     const known = Object.keys(ports).join(", ");
     process.stderr.write(`usage: node bench/tau/tau.ts --data DIR --domain NAME [--json]; domains with tools and a policy: ${known}\n`);
     process.exitCode = 2;
     return;
   }
-  const domain = readDomain(values.data, values.domain);
-  const stage = await open(domain, port);
+  let stage: Stage;
+  let domain: Domain;
+  try {
+    domain = readDomain(values.data, values.domain);
+    stage = await open(domain, port);
+  } catch (thrown) {
+    process.stderr.write(
+      `the data of ${values.domain} cannot be replayed: ${thrown instanceof Error ? thrown.message : "it is of another shape"}\n`,
+    );
+    process.exitCode = 2;
+    return;
+  }
   const rows = [...(await goldRows(stage, domain)), ...(await mutationRows(stage, domain))];
   await stage.box.close();
   const meta = {
@@ -108,6 +120,7 @@ async function main(): Promise<void> {
     dataHash: domain.dataHash,
     policyHash: sha256Hex(canonicalJson(domain.policy as Json)),
     counts: { tasks: domain.tasks.length, mutations: domain.mutations.length, tools: domain.tools.length },
+    toolsUnknown: stage.unknown,
     notMeasured: ["models", "time", "whether the customer would have confirmed"],
   };
   process.stdout.write(values.json ? `${JSON.stringify({ meta, rows })}\n` : table(rows));
@@ -115,9 +128,8 @@ async function main(): Promise<void> {
 }
 
 function readDomain(folder: string, name: string): Domain {
-  const texts = [`${name}-db.json`, `${name}-tools.json`, "tasks.jsonl", "authz-mutations.jsonl"].map((file) =>
-    readFileSync(join(folder, file), "utf8"),
-  );
+  const needed = [`${name}-db.json`, `${name}-tools.json`].map((file) => readFileSync(join(folder, file), "utf8"));
+  const texts = [...needed, ...["tasks.jsonl", "authz-mutations.jsonl"].map((file) => orEmpty(join(folder, file)))];
   const [database = "", tools = "", tasks = "", mutations = ""] = texts;
   return {
     name,
@@ -128,6 +140,11 @@ function readDomain(folder: string, name: string): Domain {
     mutations: lines<Mutation>(mutations).filter((mutation) => mutation.dom === name),
     dataHash: sha256Hex(texts.map(sha256Hex).join("")),
   };
+}
+
+/** Data may come without tasks, or without mutations. */
+function orEmpty(file: string): string {
+  return existsSync(file) ? readFileSync(file, "utf8") : "";
 }
 
 function lines<Line>(text: string): Line[] {
@@ -141,7 +158,8 @@ async function open(domain: Domain, port: DomainPort): Promise<Stage> {
   const reached = new Set<string>();
   let database = structuredClone(domain.database);
   let implementations = port.tools(database);
-  const registered = [...domain.tools, ...port.lookups].map((said): RegisteredTool =>
+  const unknown = domain.tools.map(({ name }) => name).filter((name) => !Object.hasOwn(implementations, name));
+  const registered = [...domain.tools.filter(({ name }) => !unknown.includes(name)), ...port.lookups].map((said): RegisteredTool =>
     tool({
       name: said.name,
       description: said.description,
@@ -164,6 +182,7 @@ async function open(domain: Domain, port: DomainPort): Promise<Stage> {
   return {
     box,
     reached,
+    unknown,
     database: () => database,
     reset() {
       database = structuredClone(domain.database);
