@@ -6,6 +6,8 @@ export default defineConfig({
     include: ["src/**/*.test.ts", "test/**/*.test.ts", "scripts/**/*.test.ts", "examples/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**", "test/crash/**", "test/conformance/**", "test/replicas/**"],
     globals: false,
+    // A poll waits for something that is sure to come, and ends as soon as it has: the time only says when it hangs, and a busy machine takes its own.
+    expect: { poll: { timeout: 10_000 } },
     // Forks, since several parts (SQLite, signals, child processes) are not safe to share between threads of one process.
     pool: "forks",
     maxWorkers: 2,

@@ -6,6 +6,8 @@ export default defineConfig({
     include: ["test/replicas/**/*.test.ts"],
     globalSetup: ["test/replicas/programs.ts"],
     globals: false,
+    // A poll waits for something that is sure to come, and ends as soon as it has: the time only says when it hangs, and a busy machine takes its own.
+    expect: { poll: { timeout: 10_000 } },
     pool: "forks",
     maxWorkers: 1,
     testTimeout: 420_000,

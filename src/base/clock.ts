@@ -7,8 +7,11 @@ export interface Clock {
   now(): number;
   /** Monotonic milliseconds with an arbitrary origin. */
   monotonic(): number;
-  /** Runs `task` once after `delayMs`; the handle cancels it. Never keeps the process alive on its own. */
-  after(delayMs: number, task: () => void): Timer;
+  /**
+   * Runs `task` once after `delayMs`; the handle cancels it. Keeps the process alive only with `holds`: where somebody waits for it, since a process in which
+   * nothing else is left to do would end before they are answered.
+   */
+  after(delayMs: number, task: () => void, holds?: "process"): Timer;
 }
 
 /** A pending timer. */
@@ -20,9 +23,9 @@ export interface Timer {
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  after: (delayMs, task) => {
+  after: (delayMs, task, holds) => {
     const handle = setTimeout(task, delayMs);
-    handle.unref();
+    if (holds === undefined) handle.unref();
     return { cancel: () => clearTimeout(handle) };
   },
 };

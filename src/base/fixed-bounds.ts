@@ -18,6 +18,7 @@ export const fixedTable = {
   comeBackLaterMs: { value: 5_000, unit: "ms", about: "who holds all the streams that one may hold is told to come back after" },
   // Upkeep.
   sweepRowsMax: { value: 1_000, unit: "rows", about: "due calls, approvals or deferrals that one sweep takes up; the next one goes on" },
+  closeMs: { value: 5_000, unit: "ms", about: "tools, sources and receivers may take to close, once the calls have ended" },
   purgeRowsMax: { value: 1_000, unit: "rows", about: "expired rows of one kind that one sweep deletes" },
   scanRowsMax: { value: 200, unit: "rows", about: "one step of a search that goes through all rows of one kind" },
   orphanHorizonMs: {

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createGather } from "./gather.ts";
 import { defaultLimits } from "./limits.ts";
 
@@ -63,7 +63,7 @@ describe("gathered tasks", () => {
         throw new Error("a task's own fault");
       });
       gather(() => done.push("next"));
-      await vi.waitFor(() => expect(done).toEqual(["next"]));
+      await expect.poll(() => done).toEqual(["next"]);
       expect(thrown).toMatchObject([{ message: "a task's own fault" }]);
     } finally {
       for (const listener of listeners) process.on("uncaughtException", listener);

@@ -99,6 +99,37 @@ test("a notice that never arrives becomes a dead letter after `noticeAttemptsMax
   await box.close();
 });
 
+test("a port that ignores its signal holds neither the notices that follow nor a box that closes, and an attempt that is broken off is no failure", async () => {
+  let tried = 0;
+  const deaf: NoticePort = {
+    name: "deaf",
+    deliver: () => {
+      tried += 1;
+      return new Promise(() => undefined);
+    },
+  };
+  const troubles: string[] = [];
+  const limits = { noticeTimeoutMs: 1_000, noticeAttemptsMax: 2, noticeRetryBaseMs: 1, noticeRetryCapMs: 1 };
+  const { box, turn, clock } = await shopBox({ notify: deaf, limits, onTrouble: ({ note }) => troubles.push(note) });
+  await turn.call(large);
+  await clock.advance(1);
+  expect(tried).toBe(1);
+  await clock.advance(10_000);
+  expect(tried).toBe(2);
+  expect(troubles).toEqual([expect.stringContaining("in 2 attempts: it did not answer in time")]);
+  await turn.call({ ...large, arguments: { orderId: "A-2", amount: 90 } });
+  await clock.advance(10_000);
+  expect(tried).toBe(4);
+
+  const other = await shopBox({ notify: deaf, limits: { ...limits, noticeAttemptsMax: 1 }, onTrouble: ({ note }) => troubles.push(note) });
+  troubles.splice(0);
+  await other.turn.call(large);
+  await other.clock.advance(1);
+  expect(tried).toBe(5);
+  await Promise.all([box.close(), other.box.close()]);
+  expect(troubles).toEqual([]);
+});
+
 let server: Server;
 let status = 204;
 const posted: { readonly headers: IncomingHttpHeaders; readonly body: string }[] = [];
@@ -115,7 +146,10 @@ beforeAll(async () => {
     server.listen(0, "127.0.0.1", resolve);
   });
 });
-beforeEach(() => posted.splice(0));
+beforeEach(() => {
+  posted.splice(0);
+  status = 204;
+});
 afterAll(() => server.close());
 
 const keyBytes = Buffer.alloc(32, 7);

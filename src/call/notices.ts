@@ -137,22 +137,36 @@ class Desk implements NoticeDesk {
     });
     if (taken.kind === "refused") return;
     const delivery = await this.#attempt(notice);
-    await store.commit({ operations: this.#after(row, claimed, delivery), entries: [] });
+    // An attempt that was broken off because the process stops says nothing of the receiver, so it does not count.
+    const isBrokenOff = delivery.kind !== "delivered" && this.#stopped.signal.aborted;
+    const operations = isBrokenOff ? this.#postpone(row, { notice, attempts }) : this.#after(row, claimed, delivery);
+    await store.commit({ operations, entries: [] });
   }
 
   async #attempt(notice: Notice): Promise<Delivery> {
     const { clock, limits, port, secret } = this.#parts;
     const timeout = new AbortController();
     const timer = clock.after(limits.noticeTimeoutMs, () => timeout.abort());
+    const signal = AbortSignal.any([timeout.signal, this.#stopped.signal]);
+    // A race, so that a port that ignores its signal holds neither the notices that follow nor a process that stops.
+    const givenUp = new Promise<Delivery>((resolve) => {
+      signal.addEventListener("abort", () => resolve({ kind: "failed", isFinal: false, problem: "it did not answer in time" }), {
+        once: true,
+      });
+    });
     try {
-      const signal = AbortSignal.any([timeout.signal, this.#stopped.signal]);
-      return await (port as NoticePort).deliver(notice, { signal, nowMs: clock.now(), secret });
+      return await Promise.race([(port as NoticePort).deliver(notice, { signal, nowMs: clock.now(), secret }), givenUp]);
     } catch {
       // Whatever a port throws may name secrets; what it says of itself is enough.
       return { kind: "failed", isFinal: false, problem: "the attempt broke" };
     } finally {
       timer.cancel();
     }
+  }
+
+  #postpone(row: Row, body: Outgoing): readonly Operation[] {
+    const { clock, limits } = this.#parts;
+    return [{ op: "put", key: row, body: body as unknown as Json, expect: row.version + 1, dueMs: clock.now() + limits.retryBaseMs }];
   }
 
   #after(row: Row, { notice, attempts }: Outgoing, delivery: Delivery): readonly Operation[] {

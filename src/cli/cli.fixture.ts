@@ -26,7 +26,12 @@ export const environment = {
 } as const;
 
 /** Runs a command line in this process. */
-export async function run(folder: string, line: readonly string[], variables: Readonly<Record<string, string>> = {}): Promise<Ran> {
+export async function run(
+  folder: string,
+  line: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+  stopped: () => Promise<void> = () => Promise.resolve(),
+): Promise<Ran> {
   let out = "";
   let err = "";
   const code = await runCommandLine(line, commands, {
@@ -36,7 +41,7 @@ export async function run(folder: string, line: readonly string[], variables: Re
     random: systemRandom,
     folder,
     version: "0.0.0",
-    stopped: () => Promise.resolve(),
+    stopped,
     onHangup: () => undefined,
     readInput: () => Promise.resolve('{"orderId":"A-9"}'),
     streams: () => ({ input: new PassThrough(), output: new PassThrough() }),

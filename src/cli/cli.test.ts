@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -166,6 +167,22 @@ describe("exit codes and words", () => {
       code: 1,
       out: expect.stringContaining("0 passed, 1 failed") as string,
     });
+  });
+
+  test("serve listens for being told to stop before it opens anything, and closes what it has opened then", async () => {
+    const { folder, remove } = await makeFolder(1);
+    const files: string[] = [];
+    const stopped = (): Promise<void> => {
+      files.push(...readdirSync(folder));
+      return Promise.resolve();
+    };
+    expect(await run(folder, ["serve", "--json"], {}, stopped)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("address") as string,
+    });
+    expect(files).toEqual(["signalbox.yaml"]);
+    expect(readdirSync(folder)).not.toContain("box.db-lock.pid");
+    await remove();
   });
 
   test("the program itself hands codes to the shell and keeps colour from pipes", async () => {

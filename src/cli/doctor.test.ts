@@ -1,4 +1,4 @@
-import { chmod, readFile, writeFile } from "node:fs/promises";
+import { chmod, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -78,6 +78,7 @@ test(verifies("OPS-05", "names a key file that others can read, with the command
   await writeFile(join(folder, "box.keys"), "{}");
   await chmod(join(folder, "box.keys"), 0o644);
   const { found } = await examine((text) => text);
+  await rm(join(folder, "box.keys"));
   expect(found.find((finding) => finding.check === "keys")).toMatchObject({
     status: "fail",
     mend: expect.stringMatching(/^chmod 600 /) as string,

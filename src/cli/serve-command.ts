@@ -39,6 +39,8 @@ export const serveCommand: Command = {
     const { environment, clock, random, version, terminal } = invocation;
     const path = configPath(invocation);
     const keepsPolicy = !("config" in loaded);
+    // Listened for before anything starts: a process told to stop while it starts closes what it has opened, as soon as it is up.
+    const stopped = invocation.stopped();
     const serving = await serveConfig(config, {
       path,
       keepsPolicy,
@@ -50,8 +52,6 @@ export const serveCommand: Command = {
     });
     invocation.onHangup(() => void serving.reload());
     const { address } = serving;
-    // Listened for before the address is told, since whoever reads it may end the process at once.
-    const stopped = invocation.stopped();
     const words = `signalbox ${version} listens on ${paint(terminal, "bold", address)} (docs: ${address}/docs)\n`;
     const told = invocation.isJson ? `${JSON.stringify({ address })}\n` : words;
     if (invocation.switches["stdio"] === true) {

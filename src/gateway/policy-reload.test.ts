@@ -92,7 +92,7 @@ async function world(text: string, changes: Partial<ReloadParts> = {}): Promise<
     },
     outcome: async () => (await session.turn().call({ tool: "shop.get", arguments: {} })).outcome.kind,
     async close() {
-      reading.close();
+      await reading.close();
       await box.close();
     },
   };
@@ -204,7 +204,7 @@ test("a folder in which other files change all the time is left alone, and steps
   let readings = 0;
   const made = await world(granting("shop.get"));
   const { box, files } = made;
-  made.reading.close();
+  await made.reading.close();
   const clock = manualClock();
   let tell: (name: string | null) => void = () => undefined;
   const loaded = await loadConfig(
@@ -238,7 +238,7 @@ test("a folder in which other files change all the time is left alone, and steps
   for (const name of ["signalbox.yaml", null, "..data", "signalbox.yaml"]) tell(name);
   await clock.advance(1_000);
   expect(readings).toBe(2);
-  reading.close();
+  await reading.close();
   tell("signalbox.yaml");
   await clock.advance(1_000);
   expect(readings).toBe(2);
@@ -254,6 +254,38 @@ test("a reload that was asked for brings back the file's policy, also over one t
   await made.reading.reload();
   expect(await made.outcome()).toBe("completed");
   await made.close();
+});
+
+test("what is read as the gateway closes is waited for and given up, and nothing is read after it", async () => {
+  const made = await world(granting("shop.get"));
+  await made.reading.close();
+  const clock = manualClock();
+  const reads: PromiseWithResolvers<LoadedConfig>[] = [];
+  const lines: LogLine[] = [];
+  const loaded = await loadConfig(
+    { path: config, text: granting("shop.*") },
+    { environment: {}, readFile: () => Promise.reject(new Error("none")) },
+  );
+  const reading = startPolicyReload({
+    box: made.box,
+    path: config,
+    config: (loaded as Extract<LoadedConfig, { readonly config: unknown }>).config,
+    load: () => (reads[reads.length] = Promise.withResolvers()).promise,
+    replaceCredentials: () => Promise.reject(new Error("the gateway closes")),
+    clock,
+    logger: { log: (line) => lines.push(line), flush: () => undefined },
+    watchFolder: () => () => undefined,
+  });
+  const asked = reading.reload();
+  await settled();
+  const ended: string[] = [];
+  const closing = reading.close().then(() => ended.push("closed"));
+  await settled();
+  expect(ended).toEqual([]);
+  reads[0]?.resolve(loaded);
+  await Promise.all([closing, asked, reading.reload()]);
+  expect({ reads: reads.length, lines }).toEqual({ reads: 1, lines: [] });
+  await made.box.close();
 });
 
 test("where a folder cannot be watched, that is said, and asking still works", async () => {

@@ -18,8 +18,8 @@ import { causeFacts, type Logger } from "./log.ts";
 export interface PolicyReload {
   /** Reads the files now and puts their policy and credentials in force, also where another was activated over the API since. Never rejects. */
   reload(): Promise<void>;
-  /** Stops watching. What is being read is given up. */
-  close(): void;
+  /** Stops watching. What is being read is given up, what is being put in force is; resolves after that. */
+  close(): Promise<void>;
 }
 
 /** Watches a folder; returns how to stop. `name` is the file that changed, where the system says so. */
@@ -76,17 +76,20 @@ class Reloader implements PolicyReload {
     return this.#queue(true);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
     for (const stop of this.#watched.values()) stop();
     this.#watched.clear();
+    await this.#working;
   }
 
   #queue(isForced: boolean): Promise<void> {
     this.#working = this.#working
       .then(() => this.#read(isForced))
-      .catch((cause: unknown) => this.#parts.logger.log({ level: "error", event: "config-read-failed", ...causeFacts(cause) }));
+      .catch((cause: unknown) => {
+        if (!this.#isClosed) this.#parts.logger.log({ level: "error", event: "config-read-failed", ...causeFacts(cause) });
+      });
     return this.#working;
   }
 
@@ -120,6 +123,7 @@ class Reloader implements PolicyReload {
   }
 
   async #read(isForced: boolean): Promise<void> {
+    if (this.#isClosed) return;
     const loaded = await this.#parts.load();
     const seen = JSON.stringify(loaded.texts);
     if (this.#isClosed || (seen === this.#seen && !isForced)) return;
@@ -165,6 +169,7 @@ class Reloader implements PolicyReload {
   }
 
   async #unlessRefused(apply: () => Promise<void>): Promise<void> {
+    if (this.#isClosed) return;
     try {
       await apply();
     } catch (error) {

@@ -111,22 +111,28 @@ export async function serveConfig(config: Config, options: ServeOptions): Promis
   };
   const load = (): Promise<LoadedConfig> => loadFrom(path, environment);
   const reloading = startPolicyReload({ box, path, config, load, replaceCredentials, clock, logger });
+  async function close(): Promise<void> {
+    const reloaded = reloading.close();
+    logger.log({ level: "info", event: "shutdown-begun" });
+    gateway.retire();
+    // Another process takes the calls as soon as a balancer has seen it; until then they are taken here.
+    if (config.store.kind === "postgres") await new Promise<void>((resolve) => clock.after(limits.drainNoticeMs, resolve));
+    await gateway.close();
+    await reloaded;
+    try {
+      await box.close();
+    } finally {
+      logger.flush();
+    }
+  }
+  let closing: Promise<void> | undefined;
   return {
     box,
     config,
     address: gateway.address as string,
     serveStdio: ({ as, input, output }) => serveStdio({ face: mcp, credential: stdioCredential(config, as), input, output, limits, ids }),
     reload: () => reloading.reload(),
-    async close() {
-      reloading.close();
-      logger.log({ level: "info", event: "shutdown-begun" });
-      gateway.retire();
-      // Another process takes the calls as soon as a balancer has seen it; until then they are taken here.
-      if (config.store.kind === "postgres") await new Promise<void>((resolve) => clock.after(limits.drainNoticeMs, resolve));
-      await gateway.close();
-      await box.close();
-      logger.flush();
-    },
+    close: () => (closing ??= close()),
   };
 }
 

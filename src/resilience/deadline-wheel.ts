@@ -1,7 +1,7 @@
 /**
  * Deadlines of many attempts under one timer. A timer of its own per attempt costs more than the rest of the wrapper, and deadlines almost never
  * fire: so they hang in slots of a ring, adding and cancelling is relinking, and one coarse tick looks at the slots that have passed. A deadline
- * never fires early and at most about one slot late. The tick is armed only while something is pending, and never keeps the process alive.
+ * never fires early and at most about one slot late. The tick is armed only while something is pending, and keeps the process alive for as long: somebody waits.
  */
 import type { Clock } from "../base/clock.ts";
 
@@ -26,6 +26,8 @@ export interface DeadlineWheel {
   cancel(timer: WheelTimer): void;
   /** Milliseconds by which the next tick is overdue at `nowMonotonicMs`: how long something has held the event loop. 0 while nothing is pending. */
   overdueMs(nowMonotonicMs: number): number;
+  /** What is pending from now on keeps the process alive no longer. */
+  release(): void;
   /** Deadlines that are pending. */
   readonly pendingCount: number;
 }
@@ -68,6 +70,7 @@ class Wheel implements DeadlineWheel {
   /** Number of the first slot that may still hold something due. */
   #cursor = 0;
   #isTicking = false;
+  #holds: "process" | undefined = "process";
   #tickDueMs = 0;
 
   constructor(clock: Clock, slotMs: number, onLag: ((lagMs: number) => void) | undefined) {
@@ -103,6 +106,10 @@ class Wheel implements DeadlineWheel {
     return this.#isTicking ? Math.max(0, nowMonotonicMs - this.#tickDueMs) : 0;
   }
 
+  release(): void {
+    this.#holds = undefined;
+  }
+
   #start(): void {
     const nowMs = this.#clock.monotonic();
     this.#isTicking = true;
@@ -112,7 +119,7 @@ class Wheel implements DeadlineWheel {
 
   #arm(nowMs: number): void {
     this.#tickDueMs = nowMs + this.#slotMs;
-    this.#clock.after(this.#slotMs, this.#onTick);
+    this.#clock.after(this.#slotMs, this.#onTick, this.#holds);
   }
 
   #tick(): void {

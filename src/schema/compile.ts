@@ -55,7 +55,11 @@ export function compileSchema(schema: JsonSchema, options: CompileOptions): Comp
   if (known !== undefined) cache.delete(key);
   const compiled = known ?? new LazySchema(schema, options);
   cache.set(key, compiled);
-  if (cache.size > limits.schemasCompiledMax) cache.delete(cache.keys().next().value as string);
+  // More than one where another box of this process allows more.
+  for (const oldest of cache.keys()) {
+    if (cache.size <= limits.schemasCompiledMax) break;
+    cache.delete(oldest);
+  }
   return compiled;
 }
 

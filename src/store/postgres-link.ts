@@ -120,7 +120,7 @@ export class PostgresLink {
           throw databaseProblem(cause, this.#options.address);
       }
       const pauseMs = delayMs;
-      await new Promise<void>((resolve) => this.#options.clock.after(pauseMs, resolve));
+      await new Promise<void>((resolve) => this.#options.clock.after(pauseMs, resolve, "process"));
       waitedMs += pauseMs;
     }
   }

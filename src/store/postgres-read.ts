@@ -89,7 +89,7 @@ export function patient(target: Queryable, address: DatabaseAddress, clock: Cloc
           if (faultOf(cause) !== "lost" || waitedMs >= address.limits.storeReconnectMs) throw databaseProblem(cause, address);
         }
         const pauseMs = delayMs;
-        await new Promise<void>((resolve) => clock.after(pauseMs, resolve));
+        await new Promise<void>((resolve) => clock.after(pauseMs, resolve, "process"));
         waitedMs += pauseMs;
       }
     },

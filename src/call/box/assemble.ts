@@ -25,6 +25,7 @@ import { createApprovalDesk, type ApprovalDesk } from "../desk/approval-desk.ts"
 import { createElsewhere, joinElsewhere, type Elsewhere } from "../recovery/elsewhere.ts";
 import type { JourneyEvent } from "./box.ts";
 import { createCarrier, type Carrier } from "./carry.ts";
+import { closeBox } from "./closing.ts";
 import { createDeferralDesk, waitingOutcome, type DeferralDesk } from "../desk/deferral-desk.ts";
 import { createWaking } from "../desk/waking.ts";
 import { createFlowDesk, type FlowDesk, type FlowParts } from "../flow-desk.ts";
@@ -64,6 +65,7 @@ export interface Assembly {
   readonly toolSources: ToolSources;
   readonly observers: Set<(event: JourneyEvent) => void>;
   isClosing(): boolean;
+  /** Idempotent: whoever asks again waits for the same end. */
   close(): Promise<void>;
 }
 
@@ -94,10 +96,24 @@ export async function assemble(options: SignalboxOptions): Promise<Assembly> {
   requireHealthChecks(options.upstreams ?? {});
   const ground: Ground = { options, clock, limits, trouble: safely(options.onTrouble), observers: new Set() };
   const knot: Knot = {};
-  const { runtime, keyring, checkpointer } = await createRuntime(ground, knot);
-  const state = { isClosing: false };
+  const opened = await createRuntime(ground, knot);
+  try {
+    return await assembleOn(opened, ground, knot);
+  } catch (error) {
+    // Nobody else could close what was opened here. A store that was handed over is still the caller's.
+    if (typeof options.store !== "object") await opened.runtime.store.close();
+    throw error;
+  }
+}
+
+/** What a box stands on, once its store is open. */
+type Opened = Pick<Assembly, "runtime" | "keyring" | "checkpointer">;
+
+async function assembleOn({ runtime, keyring, checkpointer }: Opened, ground: Ground, knot: Knot): Promise<Assembly> {
+  const { options } = ground;
+  const state: { closing?: Promise<void> } = {};
   const sessions = createSessions({ ...runtime, grants: (roles, tool) => runtime.policy.engine.grants(roles, tool) });
-  const carrier = (knot.carrier = createCarrier(runtime, runCall, () => state.isClosing));
+  const carrier = (knot.carrier = createCarrier(runtime, runCall, () => state.closing !== undefined));
   const waking = createWaking(runtime, sessions, (call) => carrier.track(call));
   const desk = (knot.desk = createApprovalDesk(runtime, sessions, waking));
   const deferrals = (knot.deferrals = createDeferralDesk(runtime, sessions, waking));
@@ -122,21 +138,6 @@ export async function assemble(options: SignalboxOptions): Promise<Assembly> {
   });
   const upkeep = startUpkeep(runtime, { desk, deferrals }, recovery);
 
-  async function close(): Promise<void> {
-    if (state.isClosing) return;
-    state.isClosing = true;
-    const upkeepEnded = upkeep.stop();
-    elsewhere.stop();
-    pulse.stop();
-    await healthChecks.stop();
-    await carrier.drain(limits.drainMs, upkeepEnded);
-    await toolSources.close();
-    await runtime.decisionPoints.close();
-    await runtime.notices.close();
-    await Promise.allSettled(runtime.registry.listVersions(() => true).map(async ({ connector }) => await connector.close?.()));
-    await checkpointer.close();
-    await runtime.store.close();
-  }
   return {
     runtime,
     keyring,
@@ -150,15 +151,13 @@ export async function assemble(options: SignalboxOptions): Promise<Assembly> {
     pulse,
     toolSources,
     observers: ground.observers,
-    isClosing: () => state.isClosing,
-    close,
+    isClosing: () => state.closing !== undefined,
+    close: () =>
+      (state.closing ??= closeBox({ runtime, byItself: [upkeep, elsewhere, pulse, healthChecks], carrier, toolSources, checkpointer })),
   };
 }
 
-async function createRuntime(
-  ground: Ground,
-  knot: Knot,
-): Promise<{ readonly runtime: Runtime; readonly keyring: Keyring; readonly checkpointer: Checkpointer }> {
+async function createRuntime(ground: Ground, knot: Knot): Promise<Opened> {
   const { options, clock, limits, trouble } = ground;
   const random = options.random ?? systemRandom;
   const policy = policyInForce(options.keepsPolicy === true ? undefined : options.policy, limits);

@@ -16,7 +16,7 @@ export interface Carrier {
   inside(parent: CallState, request: { readonly tool: string; readonly arguments: Json; readonly purpose: Purpose }): Promise<Answer>;
   within(running: Promise<Answer>, asker: CallState): Promise<Outcome>;
   /** Waits until accepted calls and `other` have ended, at most `drainMs`. */
-  drain(drainMs: number, other: Promise<void>): Promise<void>;
+  drain(drainMs: number, other: Promise<unknown>): Promise<void>;
 }
 
 /** The carrier of one box. `journey` is the pipeline. */
@@ -66,7 +66,7 @@ export function createCarrier(
     async drain(drainMs, other) {
       const running = [...runtime.running.values(), other];
       await new Promise<void>((resolve) => {
-        const timer = runtime.clock.after(drainMs, resolve);
+        const timer = runtime.clock.after(drainMs, resolve, "process");
         void Promise.allSettled(running).then(() => {
           timer.cancel();
           resolve();

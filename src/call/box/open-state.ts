@@ -38,8 +38,13 @@ export async function openState(
       ? await openPostgresStore({ connectionString: wanted, clock, random, limits })
       : await openSqliteStore({ path, clock, random });
   // The first thing that a restored store says, before anything else is written in its new epoch.
-  if (store.restored !== undefined)
-    await recordRestore({ store, keyring, clock }, { epoch: store.restored.epoch, by: "start", reason: "restored from a backup" });
+  try {
+    if (store.restored !== undefined)
+      await recordRestore({ store, keyring, clock }, { epoch: store.restored.epoch, by: "start", reason: "restored from a backup" });
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
   return { store, keyring };
 }
 

@@ -25,7 +25,8 @@ export interface Pulse {
   problems(): readonly string[];
   /** One exchange now. Never rejects. */
   beat(): Promise<void>;
-  stop(): void;
+  /** Tells and hears nothing more, and resolves once the exchange that is under way has ended. */
+  stop(): Promise<void>;
 }
 
 /** Opens a channel on which processes hear each other sooner than through the store; `hear` is told what anybody says. */
@@ -50,10 +51,15 @@ const space = "pulse";
 
 /** Starts it; nothing happens on a store that nobody shares. Rejects where the channel cannot be opened at all. */
 export async function startPulse(runtime: Runtime, parts: PulseParts): Promise<Pulse> {
-  if (!isShared(runtime.store)) return { isWell: true, problems: () => [], beat: () => Promise.resolve(), stop: () => undefined };
+  if (!isShared(runtime.store)) return { isWell: true, problems: () => [], beat: () => Promise.resolve(), stop: () => Promise.resolve() };
   const pulse = new SharedPulse(runtime, parts);
-  if (parts.openChannel !== undefined) pulse.speakOn(await parts.openChannel((text) => pulse.hear(text)));
-  return pulse;
+  try {
+    if (parts.openChannel !== undefined) pulse.speakOn(await parts.openChannel((text) => pulse.hear(text)));
+    return pulse;
+  } catch (error) {
+    await pulse.stop();
+    throw error;
+  }
 }
 
 class SharedPulse implements Pulse {
@@ -68,6 +74,7 @@ class SharedPulse implements Pulse {
   #storedTurn = 0;
   #wholeTurn = 0;
   #timer: Timer | undefined;
+  #beating: Promise<void> = Promise.resolve();
   #wellAtMs: number;
   #refusedPolicy: number | undefined;
   #isStopped = false;
@@ -113,11 +120,12 @@ class SharedPulse implements Pulse {
     }
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#isStopped = true;
     this.#timer?.cancel();
     this.#channelTimer?.cancel();
     this.#channel?.close();
+    await this.#beating;
   }
 
   /** Tells the others on it from now on, beside the store. */
@@ -142,7 +150,7 @@ class SharedPulse implements Pulse {
 
   #beatLater(): void {
     this.#timer = this.#runtime.clock.after(this.#runtime.limits.pulseMs, () => {
-      void this.beat().finally(() => {
+      this.#beating = this.beat().finally(() => {
         if (!this.#isStopped) this.#beatLater();
       });
     });

@@ -41,11 +41,17 @@ export function libraryCredential(tenant: string): Credential {
 export async function createSignalbox(options: SignalboxOptions = {}): Promise<Signalbox> {
   const parts = await assemble(options.config === undefined ? options : await withConfig(options, options.config));
   const box = boxOf(parts);
-  // What is found open may be a call of a source's tool.
-  await parts.toolSources.start();
-  await parts.upkeep.start();
-  // What others have let through before is known before the first call is.
-  await parts.pulse.beat();
+  try {
+    // What is found open may be a call of a source's tool.
+    await parts.toolSources.start();
+    await parts.upkeep.start();
+    // What others have let through before is known before the first call is.
+    await parts.pulse.beat();
+  } catch (error) {
+    // What cannot start must not go on by itself. Why it could not says more than what is wrong with closing it.
+    await parts.close().catch(() => undefined);
+    throw error;
+  }
   return box;
 }
 

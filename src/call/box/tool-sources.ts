@@ -149,8 +149,10 @@ class RunningSource {
     return this.#options.source.settled();
   }
 
-  close(): Promise<void> {
-    return this.#options.source.close();
+  /** What was listed by then is still taken. */
+  async close(): Promise<void> {
+    await this.#options.source.close();
+    await this.#queue;
   }
 
   offers(tool: string): boolean {

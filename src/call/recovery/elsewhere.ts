@@ -19,8 +19,8 @@ export interface Elsewhere {
    * nobody else can carry it out, or `joinsWaitingMax` wait already.
    */
   settled(row: RowKey, callId: string, waitMs: number): Promise<Standing>;
-  /** Lets everybody go who waits. */
-  stop(): void;
+  /** Lets everybody go who waits, and resolves once the look that is under way has ended. */
+  stop(): Promise<void>;
 }
 
 /** How a wait ended. */
@@ -66,6 +66,7 @@ class WaitingRoom implements Elsewhere {
   readonly #parts: ElsewhereParts;
   #waiters: readonly Waiter[] = [];
   #timer: Timer | undefined;
+  #looking: Promise<void> = Promise.resolve();
   #isStopped = false;
 
   constructor(parts: ElsewhereParts) {
@@ -81,17 +82,18 @@ class WaitingRoom implements Elsewhere {
     });
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#isStopped = true;
     this.#timer?.cancel();
     for (const { resolve } of this.#waiters) resolve(stillRunning);
     this.#waiters = [];
+    await this.#looking;
   }
 
   #lookLater(): void {
     if (this.#timer !== undefined || this.#waiters.length === 0) return;
     this.#timer = this.#parts.clock.after(this.#parts.limits.joinPollMs, () => {
-      void this.#look().finally(() => {
+      this.#looking = this.#look().finally(() => {
         this.#timer = undefined;
         this.#lookLater();
       });

@@ -60,6 +60,8 @@ class McpSource implements ToolSource {
   #failureCount = 0;
   #retryAtMs = 0;
   #relisting: Promise<void> | undefined;
+  /** Links that were given up and have not ended yet. */
+  readonly #leaving = new Set<Promise<void>>();
   #isChangeNoted = false;
   /** What the last probe has said; forgotten when it turns out wrong. */
   #known: Exclude<Probed, "ended"> | undefined;
@@ -95,7 +97,7 @@ class McpSource implements ToolSource {
     for (const timer of Object.values(this.#timers)) timer.cancel();
     this.#connection?.ended.abort();
     await this.#connection?.link.close();
-    await this.#connecting;
+    await Promise.all([this.#connecting, this.#relisting, ...this.#leaving]);
   }
 
   /** Carries one call out. Never rejects. */
@@ -275,8 +277,14 @@ class McpSource implements ToolSource {
     this.#connection = undefined;
     this.#isChangeNoted = false;
     connection.ended.abort();
-    void connection.link.close();
+    this.#leave(connection.link);
     this.#failed(failure);
+  }
+
+  /** Without anybody waiting, but a source that closes: a child that hesitates to end has to be told again. */
+  #leave(link: Link): void {
+    const left = link.close().finally(() => this.#leaving.delete(left));
+    this.#leaving.add(left);
   }
 
   #failed(failure: LinkFailure): void {

@@ -177,6 +177,22 @@ describe("a server's process", () => {
     expect(isAlive(pid)).toBe(false);
   });
 
+  it("that was given up is gone as well when its source has closed", async () => {
+    const [startsFile, toolsFile] = [join(folder, "given-up"), join(folder, "given-up.json")];
+    await writeFile(
+      toolsFile,
+      JSON.stringify([{ name: "change", description: "Says that the tools changed.", inputSchema: { type: "object" } }]),
+    );
+    const limits = { mcpEndMs: 200, mcpKillMs: 200, mcpRestartBaseMs: 100_000_000, mcpRestartCapMs: 100_000_000 };
+    const up = await start({ startsFile, toolsFile, stubborn: true }, { limits });
+    await up.call("change", { text: '"none"' });
+    await until(() => up.notes.length > 0);
+    const pid = Number((await readFile(startsFile, "utf8")).trim());
+    expect(isAlive(pid)).toBe(true);
+    await up.source.close();
+    expect(isAlive(pid)).toBe(false);
+  });
+
   it("that floods both streams answers all the same, and is ended and started again beyond mcpStrayMessagesMax", async () => {
     const up = await start({}, { limits: { mcpStrayMessagesMax: 1_000 } });
     expect(await up.call("flood", { text: "900" })).toMatchObject({ kind: "value", value: "flooded" });
