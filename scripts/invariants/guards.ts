@@ -34,6 +34,37 @@ export const guardMutants: readonly Mutant[] = [
   },
   {
     invariant: 1,
+    name: "one user's connection to an MCP server serves another",
+    patches: [
+      {
+        file: "src/connectors/mcp/user-links.ts",
+        find: "return JSON.stringify([principal.tenant, principal.user]);",
+        replace: "return typeof principal.user;",
+      },
+      { file: "src/connectors/mcp/user-links.ts", find: "known.proof === digest", replace: 'known.proof !== ""' },
+    ],
+    tests: ["src/connectors/mcp/user-links.test.ts"],
+  },
+  {
+    invariant: 1,
+    name: "a new credential of a user goes on in the old one's session",
+    patches: [{ file: "src/connectors/mcp/user-links.ts", find: "known.proof === digest", replace: 'known.proof !== ""' }],
+    tests: ["src/connectors/mcp/user-links.test.ts"],
+  },
+  {
+    invariant: 1,
+    name: "what an MCP server offers one user is not compared with what was reviewed",
+    patches: [
+      {
+        file: "src/connectors/mcp/source.ts",
+        find: "if (held !== undefined && held.digests.get(call.name) !== call.digest)",
+        replace: "if (held !== undefined && held.digests.get(call.name) === call.digest.slice(1))",
+      },
+    ],
+    tests: ["src/connectors/mcp/user-links.test.ts"],
+  },
+  {
+    invariant: 1,
     name: "calls of a set are looked at one by one",
     patches: [
       {

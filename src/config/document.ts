@@ -70,6 +70,7 @@ export interface McpSourceConfig {
   readonly tier: Tier;
   readonly tiers: readonly (readonly [glob: string, tier: Tier])[];
   readonly isEgress: boolean;
+  readonly runsAs: "user" | "service";
   readonly timeoutMs: number | undefined;
   /** What the operator says of single tools, by the server's names. */
   readonly tools: Readonly<Record<string, ToolMeaning>>;

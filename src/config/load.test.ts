@@ -65,7 +65,15 @@ describe("loading the configuration", () => {
       const server = (text: string) => load(`${minimal}sources: { docs: { mcp: { url: 'https://mcp.example', ${text} } } }\n`);
       expect(places(await server("auth: secret://env/T"))).toEqual([expect.stringContaining("| add `runsAs: service`")]);
       expect(places(await server("auth: secret://env/T, runsAs: service"))).toEqual([]);
-      expect(places(await server("auth: secret://env/T, runsAs: user"))).toEqual([expect.stringContaining("serves all users")]);
+      expect(places(await server("auth: secret://env/T, runsAs: user"))).toEqual([expect.stringContaining("one credential for all users")]);
+      expect(places(await server(`runsAs: user, ${own} }`))).toEqual([]);
+      expect(places(await server(`runsAs: user, ${own} }, listAuth: secret://env/L`))).toEqual([]);
+      expect(places(await server("runsAs: service, auth: secret://env/T, listAuth: secret://env/L"))).toEqual([
+        expect.stringContaining("`listAuth` is for `runsAs: user`"),
+      ]);
+      expect(places(await server(`runsAs: user, ${own} }, listAuth: 'secret://file/s/{tenant}/{user}'`))).toEqual([
+        expect.stringContaining("before any user calls"),
+      ]);
       const child = "sources: { docs: { mcp: { command: [x], environment: { TOKEN: secret://env/T } } } }\n";
       expect(places(await load(minimal + child))).toEqual([expect.stringContaining("3:56 this sends a credential")]);
     },

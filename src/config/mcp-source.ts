@@ -4,7 +4,8 @@ import type { Tier } from "../domain/tool.ts";
 import { admissionPolicies } from "../registry/admission.ts";
 import type { McpSourceConfig, McpUserConfig } from "./document.ts";
 import { hostPortProblem, urlProblem } from "./http-source.ts";
-import { authShape, runsAsShape } from "./source-auth.ts";
+import { authShape, checkRights, runsAsShape, sourceAuthShape } from "./source-auth.ts";
+import { isUserReference } from "../secrets/user-reference.ts";
 import type { Report } from "./problem.ts";
 import { meaningOf, meaningShape } from "./tool-meaning.ts";
 import { about, list, mapOf, object, optional, required, text, truth, whole, word, type Read } from "./shape.ts";
@@ -26,7 +27,18 @@ export const mcpSourceShape = object({
   ),
   url: optional(about("Address of a server behind HTTP, such as `https://mcp.example.com/mcp`.", text({ problemOf: urlProblem }))),
   runsAs: optional(runsAsShape),
-  auth: optional(about("How requests prove who sends them; a bare reference is a bearer token.", authShape)),
+  auth: optional(
+    about(
+      "How requests prove who sends them; a bare reference is a bearer token. With `runsAs: user` a secret of each user.",
+      sourceAuthShape,
+    ),
+  ),
+  listAuth: optional(
+    about(
+      "With `runsAs: user`: the service's own credential, which lists the tools and is sent with no call. Default: they are listed without one.",
+      authShape,
+    ),
+  ),
   allowPrivate: optional(
     about(
       "Exact `host:port` that may be asked although private or without TLS.",
@@ -69,7 +81,8 @@ export function readMcpSource(
   const { report } = parts;
   const reach = reachOf(settings, parts);
   checkEnvironment(settings, report);
-  checkService(settings, report);
+  if (settings.command === undefined) checkHttpRights(settings, report);
+  else checkService(settings, report);
   if (reach === undefined) return undefined;
   const { tier: whole, tiers = [], allow, admit, egress, errorEffect, timeoutMs, tools = [] } = settings;
   return {
@@ -80,6 +93,7 @@ export function readMcpSource(
     tier: whole ?? "irreversible",
     tiers: tiers as readonly (readonly [string, Tier])[],
     isEgress: egress ?? reach.kind === "http",
+    runsAs: settings.runsAs ?? "service",
     timeoutMs,
     tools: Object.fromEntries(tools.map(([tool, said]) => [tool, meaningOf(said)])),
   };
@@ -89,13 +103,13 @@ function reachOf(
   settings: McpSettings,
   { report, resolvePath }: { readonly report: Report; readonly resolvePath: (path: string) => string },
 ): McpReach | undefined {
-  const { command, folder, environment = [], url, auth, allowPrivate } = settings;
+  const { command, folder, environment = [], url, auth, listAuth, runsAs, allowPrivate } = settings;
   if ((command === undefined) === (url === undefined)) {
     report.add("exactly one of `command` and `url` is needed", "write `command: [program, argument]` or `url: https://…`");
     return undefined;
   }
   if (command !== undefined) {
-    for (const member of ["auth", "allowPrivate"] as const)
+    for (const member of ["auth", "listAuth", "allowPrivate"] as const)
       if (settings[member] !== undefined)
         report.at(member).addAtName(`\`${member}\` is for servers behind HTTP`, "leave it out; give secrets under `environment:`");
     const [program, ...args] = command;
@@ -107,21 +121,33 @@ function reachOf(
   }
   for (const member of ["folder", "environment"] as const)
     if (settings[member] !== undefined) report.at(member).addAtName(`\`${member}\` is for servers over stdio`, "leave it out");
-  return { kind: "http", url: url as string, auth: auth as HttpAuth | undefined, allowPrivate };
+  const isOfUsers = runsAs === "user";
+  return {
+    kind: "http",
+    url: url as string,
+    auth: (isOfUsers ? listAuth : auth) as HttpAuth | undefined,
+    ...(isOfUsers && { userAuth: auth as HttpAuth | undefined }),
+    allowPrivate,
+  };
 }
 
-/** One connection serves all users, so what it proves itself with is the service's. */
-function checkService({ runsAs, auth, environment = [] }: McpSettings, report: Report): void {
+function checkHttpRights({ runsAs, auth, listAuth }: McpSettings, report: Report): void {
+  checkRights({ runsAs, auth: auth as HttpAuth | undefined }, report);
+  if (listAuth === undefined) return;
+  const at = report.at("listAuth");
+  if (runsAs !== "user") at.addAtName("`listAuth` is for `runsAs: user`; without it `auth` lists as well", "leave it out");
+  else if (isUserReference(listAuth.secret)) at.add("the tools are listed before any user calls", "name one secret of the service");
+}
+
+/** One process serves all users, so what it proves itself with is the service's. */
+function checkService({ runsAs, environment = [] }: McpSettings, report: Report): void {
   if (runsAs === "user")
     report
       .at("runsAs")
-      .add(
-        "one connection to an MCP server serves all users, so it cannot act as each of them",
-        "say `runsAs: service`, or describe the operations under `http:`",
-      );
+      .add("one process serves all users, so it cannot act as each of them", "say `runsAs: service`, or reach the server at a `url:`");
   const secret = environment.find(([, value]) => value.startsWith("secret://"));
-  if (runsAs !== undefined || (auth === undefined && secret === undefined)) return;
-  const at = auth === undefined ? report.at("environment").at((secret as (typeof environment)[number])[0]) : report.at("auth");
+  if (runsAs !== undefined || secret === undefined) return;
+  const at = report.at("environment").at(secret[0]);
   at.addAtName("this sends a credential, and nothing says whose rights it stands for", "add `runsAs: service`");
 }
 

@@ -43,10 +43,11 @@ export class HttpCredential {
     return isHeaderValue(value) ? { kind: "header", ...headerOf(this.#auth.scheme, value) } : failed(unusable(execution.tool), undefined);
   }
 
-  /** The upstream did not accept the credential: a token is not used again. */
-  async refused(execution: Asker): Promise<void> {
+  /** The upstream did not accept the credential: a token is not used again. What that is for the call of a user; undefined for the service's. */
+  async refused(execution: Asker): Promise<Failure | undefined> {
     const own = this.#tokens === undefined ? undefined : await this.#own(execution);
     if (own !== undefined) this.#tokens?.forget(own, execution);
+    return this.actsAs === "user" ? lacking(this.#notConnected(execution.tool, "is not accepted there")) : undefined;
   }
 
   async close(): Promise<void> {
@@ -98,7 +99,11 @@ function failed(message: string, cause: unknown): Credential {
 
 /** One user's lack is no failure of the tool: it opens no breaker, and no fallback stands in for the user. */
 function missing(message: string): Credential {
-  return { kind: "failure", failure: { kind: "rejected", code: "CREDENTIAL_MISSING", message, effect: "none" } };
+  return { kind: "failure", failure: lacking(message) };
+}
+
+function lacking(message: string): Failure {
+  return { kind: "rejected", code: "CREDENTIAL_MISSING", message, effect: "none" };
 }
 
 function headerOf(scheme: HttpAuth["scheme"], value: string): { readonly name: string; readonly value: string } {

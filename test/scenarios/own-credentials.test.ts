@@ -105,3 +105,63 @@ policy:
       expect((await readFile(join(folder, file)).catch(() => Buffer.alloc(0))).includes("refresh-1")).toBe(false);
   },
 );
+
+test(
+  verifies(
+    "AUTH-05",
+    "a configured MCP server is listed as the service and called as each user, who is told to connect where they have not",
+  ),
+  async () => {
+    const calls: string[] = [];
+    const results: Readonly<Record<string, object>> = {
+      "server/discover": { supportedVersions: ["2026-07-28"], capabilities: { tools: {} }, resultType: "complete" },
+      "tools/list": {
+        tools: [{ name: "send", description: "Send a mail.", inputSchema: { type: "object", properties: { text: { type: "string" } } } }],
+      },
+      "tools/call": { content: [{ type: "text", text: "sent" }] },
+    };
+    const host = await server((request, body) => {
+      const { id, method } = JSON.parse(body) as { readonly id: number; readonly method: string };
+      calls.push(`${method} ${request.headers.authorization ?? "nobody"}`);
+      return { jsonrpc: "2.0", id, result: results[method] ?? {} };
+    });
+    connect("ada", "ada-secret-2");
+    connect("bob", "bob-secret-2");
+    connect("lister", "lister-secret-2");
+    const path = join(folder, "mcp.yaml");
+    writeFileSync(
+      path,
+      `version: 1
+store: sqlite:${join(folder, "mcp.db")}
+sources:
+  post:
+    mcp:
+      url: http://${host}/mcp
+      allowPrivate: ["${host}"]
+      runsAs: user
+      auth: { secret: "secret://file${folder}/mail/{tenant}/{user}", connectAt: "https://portal.example/post" }
+      listAuth: secret://file${folder}/mail/acme/lister
+      tier: reversible
+      admit: all
+policy:
+  roles: { writer: [post.*] }
+`,
+    );
+    const box = await createSignalbox({ config: path, flow: { mode: "observe" } });
+    const send = async (user: string) =>
+      await (await box.session({ tenant: "acme", user, roles: ["writer"] })).turn().call({ tool: "post.send", arguments: { text: user } });
+    expect((await Promise.all([send("ada"), send("bob")])).map(({ outcome }) => outcome.kind)).toEqual(["completed", "completed"]);
+    expect(calls.filter((each) => each.startsWith("tools/call")).toSorted()).toEqual([
+      "tools/call Bearer ada-secret-2",
+      "tools/call Bearer bob-secret-2",
+    ]);
+    expect(calls.filter((each) => each.startsWith("server/discover"))).toEqual(["server/discover Bearer lister-secret-2"]);
+    const missing = await send("nobody");
+    expect(missing.outcome).toMatchObject({
+      error: { code: "CREDENTIAL_MISSING", message: expect.stringContaining("connect it at https://portal.example/post") as string },
+    });
+    const [tool] = box.tools().filter(({ name }) => name === "post.send");
+    expect(tool?.runsAs).toBe("user");
+    await box.close();
+  },
+);

@@ -58,13 +58,14 @@ async function pointFile(name: string, path: string): Promise<string> {
 /** Nothing is started here: a box starts its sources, and closes them. */
 function mcpSources(config: Config, clock: Clock, environment: Environment): readonly SourceOptions[] {
   const parts = { clock, random: systemRandom, limits: config.limits, environment };
-  return config.mcpSources.map(({ mcp, admit, allow, tier, tiers, isEgress, timeoutMs, tools }) => ({
+  return config.mcpSources.map(({ mcp, admit, allow, tier, tiers, isEgress, runsAs, timeoutMs, tools }) => ({
     source: mcpSource(mcp, parts),
     admit,
     allow,
     tier,
     tiers,
     isEgress,
+    runsAs,
     tools,
     ...(timeoutMs !== undefined && { timeoutMs }),
   }));

@@ -89,6 +89,8 @@ export interface SourceOptions {
   readonly tiers?: readonly (readonly [glob: string, tier: Tier])[];
   /** The arguments leave for the outside. Default false. */
   readonly isEgress?: boolean;
+  /** Whose rights its calls are made with. Default `service`. */
+  readonly runsAs?: Tool["runsAs"];
   /** Time of one attempt. Default `attemptTimeoutMs`. */
   readonly timeoutMs?: number;
   /** What you say of single tools, by the source's own names: roles of arguments, what rules may narrow, labels of results, phrases that ask for it. Default: nothing. */

@@ -260,7 +260,7 @@ class RunningSource {
   }
 
   #complete(sourced: SourcedTool): Tool {
-    const { source, tiers = [], tier = "irreversible", isEgress = false, timeoutMs, tools = {} } = this.#options;
+    const { source, tiers = [], tier = "irreversible", isEgress = false, runsAs = "service", timeoutMs, tools = {} } = this.#options;
     const tiered = tiers.find(([glob]) => matchesStars(glob, sourced.name))?.[1] ?? tier;
     return completeTool(
       {
@@ -275,7 +275,7 @@ class RunningSource {
         outputSchema: sourced.outputSchema,
         tier: tiered,
         isEgress,
-        runsAs: "service",
+        runsAs,
         isForeign: true,
         ...(Object.hasOwn(tools, sourced.name) && tools[sourced.name]),
         ...(timeoutMs !== undefined && { timeouts: { attemptMs: timeoutMs } }),

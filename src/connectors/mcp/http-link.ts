@@ -17,9 +17,17 @@ import { EventReader } from "./sse.ts";
 import { encodeHeader } from "./param-headers.ts";
 import { boundedText, isObject, progressOf, readServerMessage, rpcFailure, withMeta } from "./wire.ts";
 
+/** A credential as a header. */
+export interface Proof {
+  readonly name: string;
+  readonly value: string;
+}
+
 /** How a server is asked. */
 export interface HttpLinkParts {
   readonly reach: Extract<McpReach, { kind: "http" }>;
+  /** Sent with every request of this link, in place of the credential of `reach`. */
+  readonly proof?: Proof | undefined;
   readonly secret: (reference: string) => Promise<string>;
   readonly clock: Clock;
   readonly limits: Limits;
@@ -148,7 +156,9 @@ class HttpLink implements Link {
       const { name } = request.params;
       if (typeof name === "string") headers["mcp-name"] = encodeHeader(name);
     } else if (this.#sessionId !== undefined) headers["mcp-session-id"] = this.#sessionId;
-    const { auth } = this.#parts.reach;
+    const { reach, proof } = this.#parts;
+    if (proof !== undefined) return { ...headers, [proof.name]: proof.value };
+    const { auth } = reach;
     if (auth === undefined) return headers;
     const value = await this.#parts.secret(auth.secret).catch(() => undefined);
     if (value === undefined || !isHeaderValue(value))

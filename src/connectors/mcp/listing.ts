@@ -11,6 +11,13 @@ import { readDefinition } from "./peer.ts";
 import { isObject } from "./wire.ts";
 import type { SourceCall } from "./source-call.ts";
 
+/** How calls of what is listed leave. */
+export interface Carrier {
+  readonly carry: (call: SourceCall) => Promise<ExecutionResult>;
+  /** Where calls are made with a credential of each user: what theirs lacks. */
+  readonly lacks?: NonNullable<Connector["lacks"]> | undefined;
+}
+
 /** What a list of definitions comes to. */
 export interface ReadListing {
   readonly listing: SourceListing;
@@ -19,17 +26,13 @@ export interface ReadListing {
 }
 
 /** Reads a server's list. What is no definition, too large or named twice is left out and said; a name twice leaves nobody knowing which is meant. */
-export function readListing(
-  values: readonly unknown[],
-  carry: (call: SourceCall) => Promise<ExecutionResult>,
-  limits: Limits,
-): ReadListing {
+export function readListing(values: readonly unknown[], carrier: Carrier, limits: Limits): ReadListing {
   const problems: string[] = [];
   const tools = new Map<string, SourcedTool>();
   const twice = new Set<string>();
   const digests = new Map<string, string>();
   for (const value of values) {
-    const read = readOne(value, carry, limits);
+    const read = readOne(value, carrier, limits);
     if (typeof read === "string") problems.push(read);
     else if (tools.has(read.tool.name)) twice.add(read.tool.name);
     else {
@@ -45,11 +48,7 @@ export function readListing(
   return { listing: { tools: [...tools.values()], problems: problems.slice(0, fixedBounds.problemsMax) }, digests };
 }
 
-function readOne(
-  value: unknown,
-  carry: (call: SourceCall) => Promise<ExecutionResult>,
-  limits: Limits,
-): { readonly tool: SourcedTool; readonly digest: string } | string {
+function readOne(value: unknown, carrier: Carrier, limits: Limits): { readonly tool: SourcedTool; readonly digest: string } | string {
   // Depth and size first: everything after walks over it.
   const form = toJson(value, { ...limits, resultDepthMax: limits.schemaDepthMax, resultNodesMax: limits.schemaStepsMax });
   if (form.kind === "problem") return `a definition cannot be used: ${form.problem}`;
@@ -61,7 +60,7 @@ function readOne(
   const headers = paramHeaders(read.inputSchema);
   if (typeof headers === "string") return `the definition of ${shown} cannot be used: ${headers}`;
   const digest = sha256Hex(text);
-  return { tool: sourcedTool(read, connectorOf({ name: read.name, digest, headers, carry })), digest };
+  return { tool: sourcedTool(read, connectorOf({ name: read.name, digest, headers, carrier })), digest };
 }
 
 function sourcedTool(
@@ -85,8 +84,13 @@ function connectorOf(parts: {
   readonly name: string;
   readonly digest: string;
   readonly headers: readonly ParamHeader[];
-  readonly carry: (call: SourceCall) => Promise<ExecutionResult>;
+  readonly carrier: Carrier;
 }): Connector {
-  const { name, digest, headers, carry } = parts;
-  return { kind: "mcp", execute: (args, execution) => carry({ name, digest, headers, args, execution }) };
+  const { name, digest, headers, carrier } = parts;
+  const { carry, lacks } = carrier;
+  return {
+    kind: "mcp",
+    execute: (args, execution) => carry({ name, digest, headers, args, execution }),
+    ...(lacks !== undefined && { actsAs: "user", lacks }),
+  };
 }

@@ -14,7 +14,10 @@ export type McpReach =
   | {
       readonly kind: "http";
       readonly url: string;
+      /** The service's. Beside `userAuth` it only lists. */
       readonly auth?: HttpAuth | undefined;
+      /** A credential of each user, which their calls are made with, each over a connection of their own. Default: one connection for everybody. */
+      readonly userAuth?: HttpAuth | undefined;
       /** Exact `host:port` that may be asked although private or without TLS. */
       readonly allowPrivate?: readonly string[] | undefined;
     };

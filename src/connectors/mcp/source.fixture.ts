@@ -22,13 +22,19 @@ export interface StartedSource {
   readonly listings: readonly SourceListing[];
   readonly notes: readonly string[];
   /** Calls a tool of the last listing. */
-  call(
-    name: string,
-    args?: JsonObject,
-    parts?: { readonly tier?: Tier; readonly signal?: AbortSignal; readonly progress?: (message: string) => void },
-  ): Promise<ExecutionResult & { readonly marks: readonly string[] }>;
+  call(name: string, args?: JsonObject, parts?: CallParts): Promise<ExecutionResult & { readonly marks: readonly string[] }>;
   /** Resolves with the next listing. */
   nextListing(): Promise<SourceListing>;
+}
+
+/** What a test says of one call. */
+export interface CallParts {
+  readonly tier?: Tier;
+  readonly signal?: AbortSignal;
+  readonly progress?: (message: string) => void;
+  /** Default `ada` of `acme`. */
+  readonly user?: string;
+  readonly tenant?: string;
 }
 
 /** What a test changes of it. */
@@ -45,6 +51,10 @@ export async function until(holds: () => boolean | Promise<boolean>): Promise<vo
 
 /** Starts a source and waits until it was listed once. */
 export async function startSource(reach: McpReach, changes: SourceChanges = {}): Promise<StartedSource> {
+  const secret = (reference: string): Promise<string> => {
+    const value = changes.secrets?.[reference];
+    return value === undefined ? Promise.reject(new Error("no such secret")) : Promise.resolve(value);
+  };
   const limits = { ...defaultLimits, mcpRestartBaseMs: 1, mcpKillMs: 200, mcpChangeWaitMs: 5, ...changes.limits };
   const source = mcpSource(
     { name: "up", reach },
@@ -59,10 +69,7 @@ export async function startSource(reach: McpReach, changes: SourceChanges = {}):
       for (const resolve of waiting.splice(0)) resolve(listing);
       return Promise.resolve();
     },
-    secret: (reference) => {
-      const value = changes.secrets?.[reference];
-      return value === undefined ? Promise.reject(new Error("no such secret")) : Promise.resolve(value);
-    },
+    secret,
     onTrouble: (note) => notes.push(note),
   });
   await source.settled();
@@ -74,7 +81,7 @@ export async function startSource(reach: McpReach, changes: SourceChanges = {}):
     async call(name, args = {}, parts = {}) {
       const sourced = listings.at(-1)?.tools.find((each) => each.name === name) as SourcedTool;
       const marks: string[] = [];
-      const result = await sourced.connector.execute(args, executionOf(sourced, { ...parts, marks }));
+      const result = await sourced.connector.execute(args, executionOf(sourced, { ...parts, marks, secret }));
       return { ...result, marks };
     },
   };
@@ -82,21 +89,29 @@ export async function startSource(reach: McpReach, changes: SourceChanges = {}):
 
 function executionOf(
   sourced: SourcedTool,
-  parts: { readonly tier?: Tier; readonly signal?: AbortSignal; readonly progress?: (message: string) => void; readonly marks: string[] },
+  parts: CallParts & { readonly marks: string[]; readonly secret: Execution["secret"] },
 ): Execution {
-  const { tier = "irreversible", signal = new AbortController().signal, progress = () => undefined, marks } = parts;
+  const {
+    tier = "irreversible",
+    signal = new AbortController().signal,
+    progress = () => undefined,
+    marks,
+    secret,
+    user = "ada",
+    tenant = "acme",
+  } = parts;
   const { name, description, inputSchema } = sourced;
   return {
     callId: "call_1",
     key: "key_1",
     signal,
-    principal: { tenant: "acme", user: "ada", roles: [], attributes: {} },
+    principal: { tenant, user, roles: [], attributes: {} },
     sessionId: "ses_1",
     tool: completeTool({ name: `up.${name}`, tier, description, inputSchema, isForeign: true }),
     attempt: 1,
     progress,
     mark: (mark) => marks.push(mark),
-    secret: () => Promise.reject(new Error("not used")),
+    secret,
     conceal: () => undefined,
   };
 }

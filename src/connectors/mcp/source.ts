@@ -13,13 +13,14 @@ import { backoffMs } from "../../resilience/backoff.ts";
 import type { Lookup } from "../ssrf-guard.ts";
 import { createHttpLink } from "./http-link.ts";
 import { LinkFailure, linkFailure, type Era, type Link } from "./link.ts";
-import { readListing } from "./listing.ts";
+import { readListing, type Carrier } from "./listing.ts";
 import type { McpOptions } from "./options.ts";
 import { headersOfArguments } from "./param-headers.ts";
 import { greet, listen, listTools, probe, type Probed } from "./peer.ts";
 import { failureOf, resultOf } from "./result.ts";
 import { childEnvironment, startStdioLink } from "./stdio-link.ts";
 import type { SourceCall } from "./source-call.ts";
+import { UserLinks, type HeldLink } from "./user-links.ts";
 
 /** What a source works with. */
 export interface McpParts {
@@ -57,6 +58,8 @@ class McpSource implements ToolSource {
   /** Resolves when the attempt to connect that is under way has ended, either way. */
   #connecting: Promise<void> = Promise.resolve();
   #digests: ReadonlyMap<string, string> = new Map();
+  #listingsCount = 0;
+  readonly #users: UserLinks | undefined;
   #failureCount = 0;
   #retryAtMs = 0;
   #relisting: Promise<void> | undefined;
@@ -71,6 +74,7 @@ class McpSource implements ToolSource {
     this.name = options.name;
     this.#options = options;
     this.#parts = parts;
+    this.#users = usersOf(options, parts, this.#ending.signal);
     this.#settled = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -97,6 +101,7 @@ class McpSource implements ToolSource {
     for (const timer of Object.values(this.#timers)) timer.cancel();
     this.#connection?.ended.abort();
     await this.#connection?.link.close();
+    await this.#users?.close();
     await Promise.all([this.#connecting, this.#relisting, ...this.#leaving]);
   }
 
@@ -106,9 +111,15 @@ class McpSource implements ToolSource {
     const { tool } = execution;
     execution.mark?.("unsent");
     let isSent = false;
+    let held: HeldLink | undefined;
     try {
-      const { link, era } = await this.#ready(execution.signal);
+      const connection = await this.#ready(execution.signal);
       if (this.#digests.get(call.name) !== call.digest) return changed(tool.name);
+      const own = await this.#users?.hold(execution, { era: connection.era, listing: this.#listingsCount });
+      if (own?.kind === "failure") return own;
+      held = own;
+      if (held !== undefined && held.digests.get(call.name) !== call.digest) return offeredOtherwise(tool.name);
+      const { link, era } = held ?? connection;
       const answer = await link.request({
         method: "tools/call",
         params: { name: call.name, arguments: call.args },
@@ -124,8 +135,13 @@ class McpSource implements ToolSource {
       return resultOf(answer, tool, this.#options.errorEffect ?? "unknown");
     } catch (thrown) {
       const failure = linkFailure(thrown);
-      if (failure.parts.kind === "session-lost" || failure.parts.kind === "unreached") this.#lose(failure);
+      const own = await held?.failed(failure);
+      if (own !== undefined) return { kind: "failure", failure: own };
+      const isGone = failure.parts.kind === "session-lost" || failure.parts.kind === "unreached";
+      if (held === undefined && isGone) this.#lose(failure);
       return failureOf(failure, tool, isSent);
+    } finally {
+      held?.release();
     }
   }
 
@@ -215,10 +231,19 @@ class McpSource implements ToolSource {
 
   async #list({ link }: Connection, signal: AbortSignal): Promise<void> {
     const found = await listTools(link, this.#parts.limits, signal);
-    const { listing, digests } = readListing(found, (call) => this.call(call), this.#parts.limits);
+    const { listing, digests } = readListing(found, this.#carrier(), this.#parts.limits);
     // Before anything of it may run: whoever calls now runs under the new definitions or not at all.
     this.#digests = digests;
+    this.#listingsCount += 1;
     await (this.#start as SourceStart).onListing(listing satisfies SourceListing);
+  }
+
+  #carrier(): Carrier {
+    const users = this.#users;
+    return {
+      carry: (call) => this.call(call),
+      ...(users !== undefined && { lacks: (asked) => users.credential.lacks(asked) }),
+    };
   }
 
   #connected(connection: Connection): void {
@@ -278,6 +303,7 @@ class McpSource implements ToolSource {
     this.#isChangeNoted = false;
     connection.ended.abort();
     this.#leave(connection.link);
+    this.#users?.drop();
     this.#failed(failure);
   }
 
@@ -307,6 +333,16 @@ class McpSource implements ToolSource {
 function changed(name: string): ExecutionResult {
   const message = `the definition of \`${name}\` changed and waits for review`;
   return { kind: "failure", failure: { kind: "failed", code: "TOOL_QUARANTINED", message, effect: "none" } };
+}
+
+function offeredOtherwise(name: string): ExecutionResult {
+  const message = `the server does not offer \`${name}\` to this user as it was reviewed`;
+  return { kind: "failure", failure: { kind: "rejected", message, effect: "none" } };
+}
+
+function usersOf({ reach }: McpOptions, { clock, limits, lookup }: McpParts, ending: AbortSignal): UserLinks | undefined {
+  if (reach.kind !== "http" || reach.userAuth === undefined) return undefined;
+  return new UserLinks({ reach, auth: reach.userAuth, clock, limits, lookup, ending });
 }
 
 function aborted(signal: AbortSignal): Promise<never> {
