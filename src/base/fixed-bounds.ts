@@ -89,6 +89,11 @@ export const fixedTable = {
     unit: "values",
     about: "in the arguments of one call that are traced, and shown on cards, one by one",
   },
+  argumentPlacesMax: {
+    value: 1_000,
+    unit: "places",
+    about: "in the arguments of one tool whose meaning is worked out once; of more it is worked out at each call",
+  },
   steeringCharsMax: { value: 120, unit: "characters", about: "a value of no declared role that may steer a call; a longer one is content" },
   tracedCharsMin: { value: 3, unit: "characters", about: "a value that is looked for in other texts; shorter ones are found everywhere" },
   userWordsCharsMax: {

@@ -33,47 +33,119 @@ export function argumentLeaves(tool: Described, args: JsonObject): readonly Argu
 
 function leavesIn(tool: Described, args: JsonObject): readonly ArgumentLeaf[] {
   const leaves: ArgumentLeaf[] = [];
-  const hasDeclared = Object.keys(tool.argumentRoles).length > 0;
-  const open = (value: Json, place: Place): void => {
+  const places = placesOf(tool);
+  const open = (value: Json, place: Place, pointer: string): void => {
     if (leaves.length >= fixedBounds.argumentLeavesMax || value === null || typeof value === "boolean") return;
-    const declared = tool.argumentRoles[place.pattern] ?? tool.argumentRoles[place.pointer];
-    if (typeof value === "object") {
-      const isList = Array.isArray(value);
-      for (const [key, member] of Object.entries(value as JsonObject)) {
-        const step = key.includes("~") || key.includes("/") ? key.replaceAll("~", "~0").replaceAll("/", "~1") : key;
-        open(member, {
-          pointer: `${place.pointer}/${step}`,
-          pattern: `${place.pattern}/${isList ? "*" : step}`,
-          field: isList ? place.field : key,
-          above: declared ?? place.above,
-          isNested: place.isNested || (!isList && place.pointer !== ""),
-          schema: inner(place.schema, isList ? undefined : key),
-        });
-      }
+    if (typeof value !== "object") {
+      const { field, role, isDeclared } = place;
+      if (!isConstant(place.schema, value)) leaves.push({ pointer, field, role, isDeclared, value });
       return;
     }
-    if (isConstant(place.schema, value)) return;
-    const given = declared ?? (place.isNested ? nestedRole(place) : place.above);
-    // Where somebody said what the arguments mean, those left out steer nothing.
-    const role = given ?? (hasDeclared ? "content" : inferredRole(place.field, place.schema));
-    leaves.push({ pointer: place.pointer, field: place.field, role, isDeclared: given !== undefined, value });
+    const isList = Array.isArray(value);
+    for (const key of Object.keys(value)) {
+      const inside = isList ? places.item(place, key) : places.member(place, key);
+      open((value as JsonObject)[key] as Json, inside, `${pointer}/${isList ? key : inside.step}`);
+    }
   };
-  open(args, { pointer: "", pattern: "", field: "", above: undefined, isNested: false, schema: tool.inputSchema });
+  open(args, places.top, "");
   return leaves;
 }
 
+/** Where a value may stand in the arguments of a tool, and what that says of it whatever the value is. */
 interface Place {
-  readonly pointer: string;
+  /** JSON pointer in which `*` stands for the items of a list. */
   readonly pattern: string;
+  /** JSON pointer; that of a single item only where somebody declared what single items mean. */
+  readonly pointer: string;
+  /** The last piece of both. */
+  readonly step: string;
   readonly field: string;
-  readonly above: ArgumentRole | undefined;
   readonly isNested: boolean;
   readonly schema: Json | undefined;
+  /** What was declared here, or else for the nearest place above. */
+  readonly given: ArgumentRole | undefined;
+  /** Of text or a number that stands here. */
+  readonly role: ArgumentRole | undefined;
+  readonly isDeclared: boolean;
+  /** The places below that were needed so far. */
+  readonly members: Map<string, Place>;
+  item: Place | undefined;
+}
+
+type At = Pick<Place, "pattern" | "pointer" | "step" | "field" | "isNested" | "schema">;
+
+/** The places in the arguments of one tool. Each is worked out once, since the calls of a tool have the same. */
+class Places {
+  readonly top: Place;
+  readonly #roles: Described["argumentRoles"];
+  readonly #hasDeclared: boolean;
+  readonly #hasSingleItems: boolean;
+  #keptCount = 0;
+
+  constructor({ argumentRoles, inputSchema }: Described) {
+    const declared = Object.keys(argumentRoles);
+    this.#roles = argumentRoles;
+    this.#hasDeclared = declared.length > 0;
+    this.#hasSingleItems = declared.some((pointer) => /\/\d/.test(pointer));
+    this.top = this.#place({ pattern: "", pointer: "", step: "", field: "", isNested: false, schema: inputSchema }, undefined);
+  }
+
+  /** Of a member of the object that stands at a place. */
+  member(place: Place, key: string): Place {
+    const known = place.members.get(key);
+    if (known !== undefined) return known;
+    const step = key.includes("~") || key.includes("/") ? key.replaceAll("~", "~0").replaceAll("/", "~1") : key;
+    const at = { pattern: `${place.pattern}/${step}`, pointer: `${place.pointer}/${step}`, step };
+    const isNested = place.isNested || place !== this.top;
+    const made = this.#place({ ...at, field: key, isNested, schema: inner(place.schema, key) }, place.given);
+    // Names that callers choose freely are worked out each time once there are too many.
+    if (this.#keptCount < fixedBounds.argumentPlacesMax) place.members.set(key, made);
+    this.#keptCount += 1;
+    return made;
+  }
+
+  /** Of an item of the list that stands there. */
+  item(place: Place, index: string): Place {
+    if (this.#hasSingleItems) return this.#itemOf(place, index);
+    place.item ??= this.#itemOf(place, "*");
+    return place.item;
+  }
+
+  #itemOf({ pattern, pointer, field, isNested, schema, given }: Place, step: string): Place {
+    return this.#place(
+      { pattern: `${pattern}/*`, pointer: `${pointer}/${step}`, step, field, isNested, schema: inner(schema, undefined) },
+      given,
+    );
+  }
+
+  #place(at: At, above: ArgumentRole | undefined): Place {
+    const declared = this.#roles[at.pattern] ?? this.#roles[at.pointer];
+    const meant = declared ?? (at.isNested ? nestedRole(at, above) : above);
+    return {
+      ...at,
+      given: declared ?? above,
+      // Where somebody said what the arguments mean, those left out steer nothing.
+      role: meant ?? (this.#hasDeclared ? "content" : inferredRole(at.field, at.schema)),
+      isDeclared: meant !== undefined,
+      members: new Map(),
+      item: undefined,
+    };
+  }
+}
+
+const knownPlaces = new WeakMap<Described, Places>();
+
+function placesOf(tool: Described): Places {
+  const known = knownPlaces.get(tool);
+  if (known !== undefined) return known;
+  const places = new Places(tool);
+  knownPlaces.set(tool, places);
+  return places;
 }
 
 /** Inside an object with a role, members that steer (`type`, `format`) mean what their names say; all others share the role. */
-function nestedRole(place: Place): ArgumentRole | undefined {
-  return inferredRole(place.field, place.schema) === "control" ? "control" : place.above;
+function nestedRole({ field, schema }: At, above: ArgumentRole | undefined): ArgumentRole | undefined {
+  return inferredRole(field, schema) === "control" ? "control" : above;
 }
 
 function inner(schema: Json | undefined, key: string | undefined): Json | undefined {
