@@ -4,6 +4,9 @@ import { readAnchorFile } from "../../src/ledger/anchor.ts";
 import { openKeyFile } from "../../src/ledger/key-file.ts";
 import type { Verification } from "../../src/ledger/verification.ts";
 import { verifyLedger } from "../../src/ledger/verify.ts";
+import { pendingCounter } from "../../src/approvals/approvals.ts";
+import { stepCounter } from "../../src/approvals/plans.ts";
+import { deferredCounter } from "../../src/call/deferral-rows.ts";
 import { openSqliteReader } from "../../src/store/sqlite.ts";
 import type { Entry, Store } from "../../src/store/store.ts";
 import type { Acknowledgement, Order } from "./load.ts";
@@ -61,8 +64,10 @@ export interface Inspected {
   readonly anchors: number;
   /** What contradicts itself; nothing when all is well. */
   readonly problems: readonly string[];
-  /** Idempotency keys of every call that was intended or parked. */
+  /** Idempotency keys of every call that was intended or waits. */
   readonly acceptedKeys: ReadonlySet<string>;
+  /** Calls that ran under a plan. */
+  readonly plannedCount: number;
 }
 
 /** What of a store is read here. */
@@ -91,6 +96,7 @@ export async function inspect(
   const counts = new Map<string, Map<string, number>>();
   const acceptedKeys = new Set<string>();
   const reads = new Set<string>();
+  const uses = new Map<string, PlanUse>();
   for (const entry of await callEntries(reader)) {
     const callId = entry.callId as string;
     const kinds = counts.get(callId) ?? new Map<string, number>();
@@ -98,21 +104,62 @@ export async function inspect(
     const { body } = JSON.parse(entry.text) as { readonly body: { readonly key?: string; readonly tier?: string } };
     // A look-up of recovery claims nothing and has no effect: one that a kill cut off stays open, and nobody asks for it.
     if (body.tier === "read") reads.add(callId);
-    else if ((entry.kind === "call-intended" || entry.kind === "call-parked") && body.key !== undefined)
-      acceptedKeys.add(body.key.replace(/^key:/, ""));
+    else if (askingKinds.has(entry.kind) && body.key !== undefined) acceptedKeys.add(body.key.replace(/^key:/, ""));
+    noteUse(uses, callId, entry);
   }
   for (const callId of reads) counts.delete(callId);
   const problems = [...counts].flatMap(([callId, kinds]) => entryProblems(callId, kinds));
   for (const row of await reader.due({ space: "key", untilMs: Number.MAX_SAFE_INTEGER, limit: 1_000_000 }))
     if ((row.body as { readonly state: string }).state === "running") problems.push(`${row.key} is claimed by nobody`);
-  return { verification, anchors: anchors.length, problems, acceptedKeys };
+  problems.push(...(await planProblems(reader, uses)));
+  return { verification, anchors: anchors.length, problems, acceptedKeys, plannedCount: uses.size };
 }
 
-/** Calls whose sealed arguments still lie in the store although they have ended. */
-export async function parkedLeft(storePath: string): Promise<readonly string[]> {
+const askingKinds: ReadonlySet<string> = new Set(["call-intended", "call-parked", "call-deferred"]);
+
+/** A call that ran under a plan. */
+interface PlanUse {
+  readonly planId: string;
+  /** It certainly had no effect, so it may have given back what it took. */
+  isReturned: boolean;
+}
+
+function noteUse(uses: Map<string, PlanUse>, callId: string, { kind, text }: Entry): void {
+  const planId = kind === "call-intended" ? /"plan:(pln_[^"]+)"/.exec(text)?.[1] : undefined;
+  if (planId !== undefined) uses.set(callId, { planId, isReturned: false });
+  const use = uses.get(callId);
+  if (use !== undefined && kind === "call-settled") use.isReturned = text.includes('"effect":"none"');
+}
+
+/** Plans of which more, or less, was taken than calls ran under them. */
+async function planProblems(reader: StoreReader, uses: ReadonlyMap<string, PlanUse>): Promise<readonly string[]> {
+  const byPlan = Map.groupBy(uses.values(), ({ planId }) => planId);
+  const ids = [...byPlan.keys()];
+  const taken = await reader.counters(ids.map((id) => stepCounter({ tenant: "t", id }, 0, "calls")));
+  return ids.flatMap((id, index) => {
+    const all = byPlan.get(id) ?? [];
+    const [count, least] = [taken[index] ?? 0, all.filter(({ isReturned }) => !isReturned).length];
+    return least <= count && count <= all.length
+      ? []
+      : [`${count} calls were taken from ${id}, and ${least} to ${all.length} ran under it`];
+  });
+}
+
+/** What still lies in a store of calls that waited although all have ended: sealed arguments, delays, counts of who waits. */
+export async function waitingLeft(reader: StoreReader, users: readonly string[]): Promise<readonly string[]> {
+  const spaces = ["parked", "deferral"];
+  const rows = (await Promise.all(spaces.map((space) => reader.scan({ space, tenant: "t", limit: pageEntries })))).flat();
+  const keys = users.flatMap((user) => [pendingCounter("t", user), deferredCounter("t", user)]);
+  const counts = await reader.counters(keys);
+  const counted = keys.flatMap(({ space, key }, index) => ((counts[index] ?? 0) === 0 ? [] : [`${space} of ${key}: ${counts[index]}`]));
+  return [...rows.map(({ space, key }) => `${space} ${key}`), ...counted];
+}
+
+/** The same of a store that no process has open. */
+export async function waitingLeftAt(storePath: string, users: readonly string[]): Promise<readonly string[]> {
   const reader = openSqliteReader({ path: storePath });
   try {
-    return (await reader.scan({ space: "parked", tenant: "t", limit: pageEntries })).map((row) => row.key);
+    return await waitingLeft(reader, users);
   } finally {
     await reader.close();
   }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemRandom } from "../../src/base/random.ts";
 import { verifies } from "../verifies.ts";
-import { inspectStore, judgeOrder, parkedLeft, type Ends, type SeenEffect } from "./checks.ts";
+import { inspectStore, judgeOrder, waitingLeftAt, type Ends, type SeenEffect } from "./checks.ts";
 import { gatewayLives, type GatewayLives } from "./gateway-lives.ts";
 import { carryOut, planKills } from "./kills.ts";
 import { settledEnd, startLoad, type Load, type Order } from "./load.ts";
@@ -12,7 +12,7 @@ import { startProcess, type RunningProcess } from "./processes.ts";
 import { seeded } from "./seeded.ts";
 
 const clientCount = 10;
-const killCount = 40;
+const killCount = 46;
 /** Spawn to first answer, with recovery of everything that the kill left open, on a machine that is not busy with something else. */
 const startMsMax = 2_000;
 /** Five timer sweeps of recovery and more, at 100 ms each. */
@@ -98,6 +98,7 @@ async function judge(
       "unknown that had happened": [...ends].filter(
         ([order, each]) => effects.has(order.id) && [...each.values()].some((end) => end?.outcome === "unknown"),
       ).length,
+      "put off": load.orders.filter(({ id }) => id.startsWith("later-")).length,
       lost: finals.filter((end) => end === undefined).length,
       doubled: [...effects.values()].filter((each) => each.length > 1).length,
       "asked before a kill, answered after it": load.questions.filter(
@@ -127,7 +128,7 @@ test(
     last.process.signal("SIGTERM");
     const exit = await last.exited;
 
-    const { verification, anchors, problems: contradictions } = await inspectStore(storePath, anchorPath);
+    const { verification, anchors, problems: contradictions, plannedCount } = await inspectStore(storePath, anchorPath);
     const starts = [...lives.startsMs].sort((left, right) => left - right).map(Math.round);
     print(`crash test, seed ${seed}`, {
       ...Object.fromEntries(
@@ -139,13 +140,14 @@ test(
       "restart to first answer, max": `${starts.at(-1)} ms`,
       "processes that wanted to run, per processor": ((loadavg()[0] ?? 0) / availableParallelism()).toFixed(1),
       "ledger entries verified": verification.entries,
+      "ran under a plan": plannedCount,
       "checkpoints, anchored": `${verification.checkpoints}, ${anchors}`,
     });
 
     expect.soft(problems).toEqual([]);
     expect.soft(contradictions).toEqual([]);
     expect.soft(lives.complaints).toEqual([]);
-    expect.soft(await parkedLeft(storePath)).toEqual([]);
+    expect.soft(await waitingLeftAt(storePath, load.users)).toEqual([]);
     expect.soft(exit).toEqual({ code: 0, signal: null });
     expect.soft(verification).toMatchObject({ ok: true, problems: [], unsignedTail: 0 });
     // This test alone asks for about as many processors as two; what others ask for on top makes every process later.
@@ -153,9 +155,11 @@ test(
     expect.soft(starts.at(-1)).toBeLessThanOrEqual(startMsMax * busy);
     // The test itself did what it is for.
     expect.soft([...deaths.values()].reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(killCount);
-    expect.soft(deaths.size).toBe(13);
+    expect.soft(deaths.size).toBe(17);
     expect.soft(counts["broken connections"]).toBeGreaterThan(0);
     expect.soft(counts["asked before a kill, answered after it"]).toBeGreaterThan(0);
+    expect.soft(counts["put off"]).toBeGreaterThan(0);
+    expect.soft(plannedCount).toBeGreaterThan(0);
   },
 );
 

@@ -73,8 +73,11 @@ const changedLimits = {
   sessionExecutionMsMax: 1_000_000_000,
   approvalsPendingMax: 10_000,
   approvalAsksPerMinuteMax: 100_000,
+  deferralsPendingMax: 10_000,
+  // Where others want the processors too, a handler is held up that holds nothing.
+  loopBlockedMs: 60_000,
   checkpointEntriesMax: 200,
-  upkeepIntervalMs: STORE_URL === "" ? 5_000 : 300,
+  upkeepIntervalMs: STORE_URL === "" ? 400 : 300,
   writerLeaseMs: 2_000,
 };
 const { limits } = resolveLimits(changedLimits);
@@ -137,7 +140,10 @@ const box = await createSignalbox({
   tools: [...effects, find],
   policy: {
     roles: { tester: ["effect.*"] },
-    rules: [{ id: "no-questions", on: "effect.*", when: '!args.order.startsWith("ask-")', effect: "allow", waives: "tier" }],
+    rules: [
+      { id: "later", on: effects.map(({ tool }) => tool.name), when: 'args.order.startsWith("later-")', effect: "defer", for: "1s" },
+      { id: "no-questions", on: "effect.*", when: '!args.order.matches("^(later-)?(ask|plan)-")', effect: "allow", waives: "tier" },
+    ],
   },
   onTrouble: ({ kind, where, note }) => void process.stderr.write(`${kind} in ${where}: ${note}\n`),
 });

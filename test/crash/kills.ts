@@ -27,8 +27,11 @@ export const common = [
   "before-call-settled",
   "after-call-settled",
 ];
-/** Points that only calls pass which ask a person. */
-export const rare = ["before-call-parked", "after-call-parked", "before-approval-decided", "after-approval-decided"];
+/** Points that only calls pass which wait for a person or a time, or that are planned. */
+export const rare = ["call-parked", "approval-decided", "call-deferred", "plan-decided"].flatMap((kind) => [
+  `before-${kind}`,
+  `after-${kind}`,
+]);
 const timesEach = 2;
 /**
  * The request is on its way, and nobody will be there to hear the reply: where an intent that is not on disk would be lost. Only over a connection
@@ -40,7 +43,7 @@ const effectTimes = 4;
 const lifeMsMax = 3_000;
 const missesMax = 10;
 
-/** Forty deaths or so in an order that the seed decides: every point twice, some at an effect, the rest at random moments. */
+/** Fifty deaths or so in an order that the seed decides: every point twice, some at an effect, the rest at random moments. */
 export function planKills(random: Seeded, killCount: number): readonly Kill[] {
   const kills: Kill[] = [];
   for (let time = 0; time < timesEach; time += 1) {

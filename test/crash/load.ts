@@ -22,7 +22,7 @@ export interface Acknowledgement {
 export interface Order {
   readonly id: string;
   readonly kind: EffectKind;
-  /** What the lead will say to it; undefined where nobody is asked. */
+  /** What the lead will say to it; undefined where nobody is asked. What a plan foresees asks only once the plan is used up. */
   readonly wish: "yes" | "no" | undefined;
   readonly session: string;
   readonly acknowledgements: Acknowledgement[];
@@ -43,6 +43,8 @@ export interface Question {
 /** Clients that go on until they are stopped, and a lead who answers. */
 export interface Load {
   readonly orders: readonly Order[];
+  /** Who asked. */
+  readonly users: readonly string[];
   readonly questions: readonly Question[];
   /** Things that no client should ever see. */
   readonly surprises: readonly string[];
@@ -53,6 +55,11 @@ export interface Load {
 const kinds = ["keyed", "keyed", "looked", "looked", "opaque"] as const;
 /** One order in so many asks a person. */
 const askEvery = 5;
+/** One order in so many is put off by a rule. */
+const laterOrderEvery = 6;
+/** One time in so many a client has a plan approved, for one call less than it then makes. */
+const planEvery = 12;
+const plannedCount = 4;
 /** One order in so many is sent twice at the same moment. */
 const twiceEvery = 8;
 /** Every so many questions wait for a later life of the gateway. */
@@ -66,31 +73,48 @@ export function startLoad(lives: GatewayLives, random: Seeded, clientCount: numb
   const questions: Question[] = [];
   const surprises: string[] = [];
   const waiting: Question[] = [];
+  const users = Array.from({ length: clientCount }, (_, number) => `user-${number}`);
+  const watches: Promise<void>[] = [];
   let isFinishing = false;
-  let clientsLeft = clientCount;
+  /** Clients and watches that may still come upon a question. */
+  let askersLeft = clientCount;
 
-  async function client(number: number): Promise<void> {
-    const opened = await lives.send({
-      who: "agent",
-      method: "POST",
-      path: "/v1/sessions",
-      body: { user: `user-${number}`, roles: ["tester"] },
-    });
-    const session = String(opened.body["id"]);
-    while (!isFinishing) {
-      const order = newOrder(session);
-      orders.push(order);
-      const sends = [place(order), ...(random.below(twiceEvery) === 0 ? [place(order)] : [])];
-      await Promise.all(sends);
-    }
-    clientsLeft -= 1;
+  async function openSession(user: string): Promise<string> {
+    const opened = await lives.send({ who: "agent", method: "POST", path: "/v1/sessions", body: { user, roles: ["tester"] } });
+    return String(opened.body["id"]);
   }
 
-  function newOrder(session: string): Order {
-    const kind = kinds[random.below(kinds.length)] as EffectKind;
-    const wish = random.below(askEvery) > 0 ? undefined : random.below(4) === 0 ? "no" : "yes";
-    const name = `${kind}-${String(orders.length).padStart(5, "0")}`;
-    return { id: wish === undefined ? name : `ask-${wish}-${name}`, kind, wish, session, acknowledgements: [], brokenCount: 0 };
+  async function client(user: string): Promise<void> {
+    const session = await openSession(user);
+    while (!isFinishing) {
+      if (random.below(planEvery) === 0) await followPlan(user);
+      else {
+        const order = newOrder(session);
+        await Promise.all([place(order), ...(random.below(twiceEvery) === 0 ? [place(order)] : [])]);
+      }
+    }
+    askersLeft -= 1;
+  }
+
+  /** Makes one call more than the lead has approved beforehand, all at once: that one asks. */
+  async function followPlan(user: string): Promise<void> {
+    const session = await openSession(user);
+    const planned = Array.from({ length: plannedCount }, () => newOrder(session, "plan-"));
+    const step = { tool: "effect.keyed", arguments: { order: { oneOf: planned.map(({ id }) => id) } }, callsMax: plannedCount - 1 };
+    const problem = await agreeOnPlan(lives, session, step);
+    if (problem !== undefined) surprises.push(problem);
+    await Promise.all(planned.map(place));
+  }
+
+  function newOrder(session: string, plan = ""): Order {
+    const kind = plan === "" ? (kinds[random.below(kinds.length)] as EffectKind) : "keyed";
+    const asked = random.below(askEvery) > 0 ? undefined : random.below(4) === 0 ? "no" : "yes";
+    const wish: Order["wish"] = plan === "" ? asked : "yes";
+    const words = [random.below(laterOrderEvery) === 0 ? "later-" : "", plan === "" && wish !== undefined ? `ask-${wish}-` : plan];
+    const id = `${words.join("")}${kind}-${String(orders.length).padStart(5, "0")}`;
+    const order: Order = { id, kind, wish, session, acknowledgements: [], brokenCount: 0 };
+    orders.push(order);
+    return order;
   }
 
   /** Sends one order until it is answered, and looks after it while it runs. */
@@ -104,6 +128,19 @@ export function startLoad(lives: GatewayLives, random: Seeded, clientCount: numb
       told = note(order, await lives.send({ who: "agent", method: "GET", path: `/v1/calls/${told.callId}` }));
     }
     if (told?.approvalId !== undefined) ask(order, told.approvalId);
+    if (told?.waitsFor === "time") {
+      askersLeft += 1;
+      watches.push(watch(order, told.callId).catch((cause: unknown) => void surprises.push(`${order.id}: ${String(cause)}`)));
+    }
+  }
+
+  /** Looks at a call that was put off until it waits for its time no more; it may ask then. */
+  async function watch(order: Order, callId: string): Promise<void> {
+    const isOnItsWay = (told: Acknowledgement): boolean => told.waitsFor !== "time" && told.waitsFor !== "execution";
+    const told = await settledEnd(lives, callId, pollsMax, isOnItsWay);
+    if (told !== undefined) order.acknowledgements.push(told);
+    if (told?.approvalId !== undefined) ask(order, told.approvalId);
+    askersLeft -= 1;
   }
 
   function note(order: Order, reply: Reply): Acknowledgement | undefined {
@@ -132,7 +169,7 @@ export function startLoad(lives: GatewayLives, random: Seeded, clientCount: numb
       const index = waiting.findIndex((question) => isFinishing || question.answerInLife <= lives.count);
       const [question] = index < 0 ? [] : waiting.splice(index, 1);
       if (question !== undefined) await answer(question);
-      else if (isFinishing && clientsLeft === 0 && waiting.length === 0) return;
+      else if (isFinishing && askersLeft === 0 && waiting.length === 0) return;
       else await pause(pollMs);
     }
   }
@@ -153,18 +190,35 @@ export function startLoad(lives: GatewayLives, random: Seeded, clientCount: numb
       surprises.push(`answer to ${question.order.id}: ${reply.status} ${JSON.stringify(reply.body).slice(0, 300)}, now ${after}`);
   }
 
-  const working = Promise.all([...Array.from({ length: clientCount }, (_, number) => client(number)), lead(), lead()]);
+  const working = Promise.all([...users.map(client), lead(), lead()]);
   // A failure is told by `finish`; until then nobody waits for it.
   working.catch(() => undefined);
   return {
     orders,
+    users,
     questions,
     surprises,
     async finish() {
       isFinishing = true;
       await working;
+      await Promise.all(watches);
     },
   };
+}
+
+/** Has a plan of one step approved. Says what was wrong; undefined when all is well. */
+async function agreeOnPlan(lives: GatewayLives, session: string, step: object): Promise<string | undefined> {
+  const body = { goal: "carry the orders out", steps: [step] };
+  const proposed = await lives.send({ who: "agent", method: "POST", path: `/v1/sessions/${session}/plans`, body });
+  if (proposed.status !== 201) return `a plan was not taken: ${proposed.status} ${JSON.stringify(proposed.body).slice(0, 300)}`;
+  const { id, digest } = proposed.body;
+  const path = `/v1/plans/${String(id)}`;
+  const answered = await lives.send({ who: "lead", method: "POST", path: `${path}/answer`, body: { approve: true, digest } });
+  if (answered.status === 200) return undefined;
+  // The first yes may have counted though its answer was lost.
+  const { plan } = (await lives.send({ who: "lead", method: "GET", path })).body as { readonly plan?: { readonly state: string } };
+  const isCounted = answered.brokenCount > 0 && plan?.state === "approved";
+  return isCounted ? undefined : `the yes to ${String(id)}: ${answered.status} ${JSON.stringify(answered.body).slice(0, 300)}`;
 }
 
 function stateOf(reply: Reply): string | undefined {

@@ -7,7 +7,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import { openPostgresReader } from "../../src/store/postgres-reader.ts";
 import { startTestServer, type TestServer } from "../../src/store/postgres.fixture.ts";
-import { inspect, judgeOrder, type Ends, type SeenEffect } from "../crash/checks.ts";
+import { inspect, judgeOrder, waitingLeft, type Ends, type SeenEffect } from "../crash/checks.ts";
 import { carryOut, common, rare, type Kill } from "../crash/kills.ts";
 import { settledEnd, startLoad, type Load } from "../crash/load.ts";
 import { startProcess, type RunningProcess } from "../crash/processes.ts";
@@ -92,21 +92,23 @@ async function judge(load: Load): Promise<{ readonly problems: readonly string[]
 }
 
 /** Stops everybody in order, and looks at what the store says by itself. */
-async function expectWholeStore(counts: Readonly<Record<string, unknown>>): Promise<void> {
+async function expectWholeStore({ users }: Load, counts: Readonly<Record<string, unknown>>): Promise<void> {
   const exits = await fleet.stop();
   const reader = openPostgresReader({ connectionString: store, clock: systemClock });
   try {
-    const { verification, problems } = await inspect(reader, {
+    const { verification, problems, plannedCount } = await inspect(reader, {
       keysPath: join(folder, "store.keys"),
       anchorPath: join(folder, "anchors.jsonl"),
     });
-    const rows = { ...counts, "ledger entries verified": verification.entries, seed };
+    const rows = { ...counts, "ran under a plan": plannedCount, "ledger entries verified": verification.entries, seed };
     process.stdout.write(
       `\n${Object.entries(rows)
         .map(([name, value]) => `  ${name.padEnd(42)}${String(value)}`)
         .join("\n")}\n`,
     );
     expect.soft(problems).toEqual([]);
+    expect.soft(await waitingLeft(reader, users)).toEqual([]);
+    expect.soft(plannedCount).toBeGreaterThan(0);
     expect.soft(verification).toMatchObject({ ok: true, problems: [] });
     expect.soft(exits.every((code) => code === 0)).toBe(true);
   } finally {
@@ -131,7 +133,7 @@ test(
     await load.finish();
     const { problems, counts } = await judge(load);
     const died = [...deaths.values()].reduce((sum, each) => sum + each, 0);
-    await expectWholeStore({ "gateways killed": died, "at points": deaths.size, ...counts });
+    await expectWholeStore(load, { "gateways killed": died, "at points": deaths.size, ...counts });
     expect(problems).toEqual([]);
     expect(died).toBeGreaterThanOrEqual(15);
   },
@@ -156,7 +158,7 @@ test(
     }
     await load.finish();
     const { problems, counts } = await judge(load);
-    await expectWholeStore({ "times the database was killed": databaseKills, ...counts });
+    await expectWholeStore(load, { "times the database was killed": databaseKills, ...counts });
     expect(problems).toEqual([]);
   },
 );
