@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { approvalIdOf, codeOf, lead, shop, shopBox } from "../../test/support/box.ts";
+import { whileTimePasses } from "../../test/support/shared-world.ts";
 import { systemClock } from "../base/clock.ts";
-import { defaultLimits } from "../base/limits.ts";
 import { systemRandom } from "../base/random.ts";
 import { openKeyFile } from "../ledger/key-file.ts";
 import { verifyLedger } from "../ledger/verify.ts";
@@ -20,13 +20,6 @@ afterAll(async () => {
   await server.stop();
   rmSync(folder, { recursive: true, force: true });
 }, 60_000);
-
-/** The clock of the boxes goes on, a poll at a time and no faster than the database answers. */
-async function whileTimePasses<Value>({ clock, box }: Awaited<ReturnType<typeof shopBox>>, work: Promise<Value>): Promise<Value> {
-  const ended = work.then(() => true);
-  while (!(await Promise.race([ended, clock.advance(defaultLimits.joinPollMs).then(() => false)]))) await box.store.writers();
-  return await work;
-}
 
 test("two boxes on one database share keys, approvals and sessions, and one ledger that verifies", async () => {
   const store = (await server.newDatabase()) as `postgres://${string}`;

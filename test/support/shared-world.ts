@@ -1,6 +1,8 @@
+import { defaultLimits } from "../../src/base/limits.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import { memoryKeyring } from "../../src/ledger/keyring.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
+import type { Signalbox } from "../../src/call/box/box.ts";
 import type { Store } from "../../src/store/store.ts";
 import { shopPolicy } from "./box.ts";
 import { manualClock, type ManualClock } from "./manual-clock.ts";
@@ -46,4 +48,14 @@ export function sleeper(store: Store): { readonly store: Store; sleep(): void; w
       awake = undefined;
     },
   };
+}
+
+/** The clock of boxes on a real database goes on, a poll at a time and no faster than the database answers. */
+export async function whileTimePasses<Value>(
+  { clock, box }: { readonly clock: ManualClock; readonly box: Signalbox },
+  work: Promise<Value>,
+): Promise<Value> {
+  const ended = work.then(() => true);
+  while (!(await Promise.race([ended, clock.advance(defaultLimits.joinPollMs).then(() => false)]))) await box.store.writers();
+  return await work;
 }
