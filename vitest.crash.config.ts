@@ -7,7 +7,7 @@ export default defineConfig({
     globals: false,
     pool: "forks",
     maxWorkers: 1,
-    testTimeout: 240_000,
+    testTimeout: 480_000,
     hookTimeout: 30_000,
   },
 });

@@ -159,6 +159,38 @@ test(
   },
 );
 
+test(verifies("AUTH-15", "a call that two processes wake at the same moment, or a few steps apart, runs once"), async () => {
+  for (let ticks = 0; ticks < 30; ticks += 1) {
+    const shared = world();
+    const ran: string[] = [];
+    const ship = tool({
+      name: "order.ship",
+      tier: "irreversible",
+      description: "Ship a paid order. Not for others.",
+      input: { type: "object", properties: {} },
+      run: () => ran.push("shipped"),
+    });
+    const rules = [
+      { id: "cool", on: "order.ship", effect: "defer", for: "10m" },
+      { id: "free", on: "order.ship", effect: "allow", waives: "tier" },
+    ];
+    const options = { ...shared, tools: [ship], policy: { ...shopPolicy, rules }, limits: { upkeepIntervalMs: 3_600_000 } };
+    const first = await shopBox(options);
+    const second = await shopBox(options);
+    const { callId } = await first.turn.call({ tool: "order.ship", arguments: {} });
+    shared.clock.jump(600_000);
+    const sweeps = [first.box.recover()];
+    for (let tick = 0; tick < ticks; tick += 1) await Promise.resolve();
+    sweeps.push(second.box.recover());
+    await settled();
+    await shared.clock.advance(defaultLimits.joinPollMs);
+    await Promise.all(sweeps);
+    expect(ran).toHaveLength(1);
+    const kinds = (await first.box.trail({ tenant: "acme", callId, limit: 20 })).map(({ entry }) => entry.kind);
+    expect(kinds).toEqual(["call-deferred", "call-intended", "call-settled"]);
+  }
+});
+
 test(verifies("AUTH-15", "a read is put off like anything else, and leaves nothing behind"), async () => {
   let reads = 0;
   const look = tool({

@@ -12,7 +12,7 @@ import { startProcess, type RunningProcess } from "./processes.ts";
 import { seeded } from "./seeded.ts";
 
 const clientCount = 10;
-const killCount = 46;
+const killCount = 44;
 /** Spawn to first answer, with recovery of everything that the kill left open, on a machine that is not busy with something else. */
 const startMsMax = 2_000;
 /** Five timer sweeps of recovery and more, at 100 ms each. */

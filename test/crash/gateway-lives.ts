@@ -107,8 +107,10 @@ function newLife(): Life {
   return { address: Promise.withResolvers<string>(), over: Promise.withResolvers<void>() };
 }
 
-function isStopping(reply: Reply): boolean {
-  const { code } = (reply.body["error"] ?? {}) as { readonly code?: string };
+/** It accepted nothing: neither the request, nor the call that it had read already. */
+function isStopping({ body }: Reply): boolean {
+  const outcome = body["outcome"] as { readonly error?: { readonly code: string } } | undefined;
+  const { code } = outcome?.error ?? (body["error"] as { readonly code?: string } | undefined) ?? {};
   return code === "SHUTTING_DOWN";
 }
 

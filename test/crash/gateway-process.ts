@@ -74,8 +74,9 @@ const changedLimits = {
   approvalsPendingMax: 10_000,
   approvalAsksPerMinuteMax: 100_000,
   deferralsPendingMax: 10_000,
-  // Where others want the processors too, a handler is held up that holds nothing.
+  // Where others want the processors too, everything is late: no handler is to blame, and no call is turned away.
   loopBlockedMs: 60_000,
+  loopDelayMs: 60_000,
   checkpointEntriesMax: 200,
   upkeepIntervalMs: STORE_URL === "" ? 400 : 300,
   writerLeaseMs: 2_000,
