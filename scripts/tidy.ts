@@ -3,6 +3,7 @@ import { join, posix } from "node:path";
 import { codes } from "../src/errors/codes.ts";
 import { limitTable } from "../src/base/limits.ts";
 import { importsOf } from "./layers.ts";
+import { privateBounds } from "./private-bounds.ts";
 import {
   finish,
   isTest,
@@ -165,6 +166,7 @@ export function tidy(code: readonly SourceFile[], texts: readonly SourceFile[], 
   const tests = code.filter((file) => isTest(file.path) || file.path.startsWith("test/"));
   return [
     ...code.flatMap((file) => bannedIn(file)),
+    ...source.flatMap(privateBounds),
     ...[...code, ...texts].flatMap((file) => bannedText(file)),
     ...deadReferences(texts, (path) => existsSync(join(root, path))),
     ...barrels(source),

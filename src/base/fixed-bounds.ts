@@ -124,8 +124,6 @@ export const fixedTable = {
   // Rules.
   reasonCharsMax: { value: 500, unit: "characters", about: "the reason that a rule or a decision point gives" },
   ruleNameCharsMax: { value: 100, unit: "characters", about: "the id of a rule" },
-  policyTextCharsMax: { value: 200, unit: "characters", about: "a name, a glob or a word in a policy" },
-  policyItemsMax: { value: 1_000, unit: "items", about: "one list in a policy" },
   ruleChangesMax: { value: 20, unit: "arguments", about: "that one rule changes" },
   ruleLoopsDepthMax: { value: 2, unit: "levels", about: "of loops inside loops in a condition" },
   sequenceSumMax: { value: 1_000_000_000, unit: "units", about: "a sum that a sequence allows" },
@@ -133,6 +131,16 @@ export const fixedTable = {
   hintNamesMax: { value: 2_000, unit: "names", about: "that a mistyped name in a policy or configuration is compared with" },
   comparedCharsMax: { value: 80, unit: "characters", about: "of names that are compared to find the nearest one" },
   digestHexChars: { value: 32, unit: "characters", about: "that a shortened digest keeps: 128 bits, so that nobody finds two alike" },
+  // Configuration.
+  configTextCharsMax: { value: 4_000, unit: "characters", about: "one text of the configuration" },
+  configNameCharsMax: { value: 200, unit: "characters", about: "a name, a glob or a word in the configuration" },
+  configItemsMax: { value: 1_000, unit: "items", about: "one list of the configuration" },
+  configShortItemsMax: { value: 100, unit: "items", about: "a list of patterns, readers or words that belong to one tool" },
+  configCountMax: { value: 1_000_000, unit: "of its kind", about: "a number of calls, tries or places in the configuration" },
+  configSpanMsMax: { value: 3_600_000, unit: "ms", about: "a span of time in the configuration" },
+  configCostMicrosUsdMax: { value: 1_000_000_000, unit: "micro-USD", about: "what one call of a tool may cost" },
+  attemptTimeoutMsMax: { value: 600_000, unit: "ms", about: "that a tool may give one attempt" },
+  healthCheckMsMin: { value: 10, unit: "ms", about: "between two questions to a source whether it is well" },
   // Store.
   cautionGroupsMax: { value: 64, unit: "groups", about: "that lock their rows first, after other processes changed them often" },
   wholeGroupsMax: { value: 64, unit: "groups", about: "that are written whole, before halves are tried again" },

@@ -147,6 +147,7 @@ export function isWithin(
 /** Space of the store that holds tokens of delegations, by hash; each is over when its session is. */
 export const delegationSpace = "delegation";
 
+/** @see `tokenShape`: 43 characters of base64url. */
 const tokenBytes = 32;
 const tokenPrefix = "dlg_";
 const tokenShape = /^dlg_[A-Za-z0-9_-]{43}$/;

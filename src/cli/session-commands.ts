@@ -112,11 +112,11 @@ function budgetRow({ name, used, max, left }: BudgetState): readonly string[] {
   return [budgetNames[name], `${text(used)} of ${text(max)}`, bar(used, max), `${text(left)} left`];
 }
 
-const barChars = 20;
+const barWidth = 20;
 
 function bar(used: number, max: number): string {
-  const filled = max <= 0 ? barChars : Math.min(barChars, Math.round((used / max) * barChars));
-  return `[${"#".repeat(filled)}${".".repeat(barChars - filled)}]`;
+  const filled = max <= 0 ? barWidth : Math.min(barWidth, Math.round((used / max) * barWidth));
+  return `[${"#".repeat(filled)}${".".repeat(barWidth - filled)}]`;
 }
 
 const orders = ["denied", "asks", "confirms", "runs"] as const;

@@ -76,7 +76,7 @@ function resultBlock({ answer }: AnsweredCall): JsonObject {
 }
 
 const imageTypes: ReadonlySet<string> = new Set(["image/png", "image/jpeg", "image/webp", "image/gif"]);
-// Documented bound of the API for one image.
+/** @see Anthropic's API reference, "Vision": one image has at most 5 MB. */
 const imageBytesMax = 5_242_880;
 
 function mediaRefusal(part: MediaPart): string | undefined {

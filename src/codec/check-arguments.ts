@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { canonicalJson } from "../base/canonical-json.ts";
 import type { Limits } from "../base/limits.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
@@ -44,7 +45,9 @@ export function checkArguments(value: unknown, limits: Limits): ParsedArguments 
 }
 
 function refuse(path: string, about: string): never {
-  throw new Refusal(malformed(`the arguments are not usable at ${quoteInput(path === "" ? "/" : path, 120)}: ${about}`));
+  throw new Refusal(
+    malformed(`the arguments are not usable at ${quoteInput(path === "" ? "/" : path, fixedBounds.shownPathCharsMax)}: ${about}`),
+  );
 }
 
 function grow(check: Check, bytes: number): void {

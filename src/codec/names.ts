@@ -31,6 +31,8 @@ interface Charset {
 /**
  * What each form allows in a tool's name: OpenAI `^[a-zA-Z0-9_-]{1,64}$`; Anthropic the same up to 128, kept at 64 so that both share aliases;
  * Gemini after the documentation of `FunctionDeclaration`; MCP after the naming guidance of 2025-11-25.
+ *
+ * @see the references of the OpenAI, Anthropic and Gemini APIs for the definition of a function; modelcontextprotocol.io, "Tool Names".
  */
 const charsets: Readonly<Record<Exclude<Form, "plain">, Charset>> = {
   "openai-chat": { legal: /^[a-zA-Z0-9_-]{1,64}$/, illegal: /[^a-zA-Z0-9_-]/gu, charsMax: 64 },

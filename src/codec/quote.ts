@@ -1,10 +1,12 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
+
 /**
  * Quotes a piece of a model's or provider's text inside an error message: one line, bounded, nothing that a terminal or a log would act on.
  * Control characters, separators and bidirectional marks are written as escapes, backticks become apostrophes.
  *
- * @param charsMax default 60; longer text keeps its head and says how long it was.
+ * @param charsMax default `quotedCharsMax`; longer text keeps its head and says how long it was.
  */
-export function quoteInput(text: string, charsMax = 60): string {
+export function quoteInput(text: string, charsMax = fixedBounds.quotedCharsMax): string {
   const head = text.length > charsMax ? `${text.slice(0, charsMax)}…` : text;
   const safe = head.toWellFormed().replace(unsafe, escapeUnit).replaceAll("`", "'");
   return text.length > charsMax ? `\`${safe}\` (${text.length} characters)` : `\`${safe}\``;

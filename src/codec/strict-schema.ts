@@ -31,9 +31,8 @@ const told: ReadonlySet<string> = new Set([
   "minProperties",
   "maxProperties",
 ]);
-// The documented bounds of strict mode.
-const depthMax = 10;
-const propertiesMax = 5_000;
+/** @see OpenAI's API reference, "Structured outputs": levels and properties of a schema in strict mode. */
+const [depthMax, propertiesMax] = [10, 5_000];
 
 interface Projecting {
   readonly root: JsonObject;

@@ -1,7 +1,8 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { httpPointProblem, type HttpPointOptions } from "../connectors/http-point.ts";
 import { globProblem } from "../policy/glob.ts";
 import type { Report } from "./problem.ts";
-import { about, list, object, optional, required, text, whole, word, type Read } from "./shape.ts";
+import { about, list, object, optional, required, text, whole, word, type Read, shortText } from "./shape.ts";
 import { secretReference } from "./values.ts";
 import type { CedarPointConfig, PointConfig } from "./document.ts";
 
@@ -10,17 +11,18 @@ export const decisionPointShape = object({
   protocol: required(
     about("OpenID AuthZEN or Open Policy Agent's data API over HTTP, or Cedar inside the process.", word(["authzen", "opa", "cedar"])),
   ),
-  url: optional(
-    about("Over HTTP, the whole address that is asked: `https://pdp.example/access/v1/evaluation`.", text({ charsMax: 1_000 })),
-  ),
-  policies: optional(about("Cedar's policies, a file. Needs the package `@cedar-policy/cedar-wasm`.", text({ charsMax: 1_000 }))),
-  schema: optional(about("Cedar's schema, a file; with it policies and questions are validated.", text({ charsMax: 1_000 }))),
-  on: optional(about("Tools it is asked about. Default every tool.", list(text({ charsMax: 200, problemOf: globProblem })))),
+  url: optional(about("Over HTTP, the whole address that is asked: `https://pdp.example/access/v1/evaluation`.", text())),
+  policies: optional(about("Cedar's policies, a file. Needs the package `@cedar-policy/cedar-wasm`.", text())),
+  schema: optional(about("Cedar's schema, a file; with it policies and questions are validated.", text())),
+  on: optional(about("Tools it is asked about. Default every tool.", list(shortText({ problemOf: globProblem })))),
   auth: optional(about("A bearer token.", secretReference)),
-  allowPrivate: optional(
-    about("Exact `host:port` that may be asked although the address is private, or without TLS.", list(text({ charsMax: 300 }))),
+  allowPrivate: optional(about("Exact `host:port` that may be asked although the address is private, or without TLS.", list(text()))),
+  cacheMs: optional(
+    about(
+      "An answer to the very same question is used again so long. Default: never.",
+      whole({ min: 1, max: fixedBounds.configSpanMsMax }),
+    ),
   ),
-  cacheMs: optional(about("An answer to the very same question is used again so long. Default: never.", whole({ min: 1, max: 3_600_000 }))),
 });
 
 type Settings = Read<typeof decisionPointShape>;

@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Limits } from "../base/limits.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Tier } from "../domain/tool.ts";
@@ -25,6 +26,7 @@ import {
   word,
   type Read,
   type Shape,
+  shortText,
 } from "./shape.ts";
 import { checkRights, runsAsShape, sourceAuthShape } from "./source-auth.ts";
 
@@ -64,19 +66,19 @@ const toolShape = object({
   description: required(about("What it does and when not to use it, for the model.", text())),
   input: optional(about("JSON Schema of the arguments. Default: no arguments.", schemaObject)),
   output: optional(about("JSON Schema of the result. Default: not checked.", schemaObject)),
-  title: optional(text({ charsMax: 200 })),
+  title: optional(shortText()),
   whenToUse: optional(text()),
   whenNotToUse: optional(text()),
-  owner: optional(about("Who hears of its failures.", text({ charsMax: 200 }))),
+  owner: optional(about("Who hears of its failures.", shortText())),
   postcondition: optional(about("CEL over `args` and `result` that must hold of a success.", text())),
-  version: optional(text({ charsMax: 50 })),
+  version: optional(shortText()),
   arguments: optional(argumentsShape),
   narrows: optional(narrowsShape),
   asks: optional(asksShape),
   labels: optional(labelsShape),
   idempotency: optional(about("What makes a repeat of the same call safe.", word(["natural", "key", "lookup", "none"]))),
-  lookupTool: optional(text({ charsMax: 200 })),
-  idempotencyHeader: optional(text({ charsMax: 64 })),
+  lookupTool: optional(shortText()),
+  idempotencyHeader: optional(shortText()),
   query: optional(mapOf(place, memberName)),
   headers: optional(mapOf(place, headerName)),
   body: optional(
@@ -87,23 +89,27 @@ const toolShape = object({
     ),
   ),
   bodyExtra: optional(mapOf(json, memberName)),
+  /** @see RFC 9110, section 15: what succeeds or leads elsewhere. */
   successStatuses: optional(list(whole({ min: 200, max: 399 }))),
   resultPointer: optional(text({ problemOf: (pointer) => (pointer.startsWith("/") ? undefined : "a JSON pointer begins with `/`") })),
   suspicious: optional(word(["warn", "fail"])),
   sensitive: optional(truth),
   repeatable: optional(truth),
   egress: optional(truth),
-  permission: optional(text({ charsMax: 100 })),
-  ratePerMinute: optional(whole({ min: 1, max: 1_000_000 })),
+  permission: optional(shortText()),
+  ratePerMinute: optional(whole({ min: 1, max: fixedBounds.configCountMax })),
   breaker: optional(breakerShape),
   bulkhead: optional(bulkheadShape),
   hedge: optional(hedgeShape),
   cache: optional(cacheShape),
   invalidates: optional(
-    about("Globs over tools whose cached results a call makes old. Default: all of the source.", list(text({ charsMax: 200 }), 100)),
+    about(
+      "Globs over tools whose cached results a call makes old. Default: all of the source.",
+      list(shortText(), fixedBounds.configShortItemsMax),
+    ),
   ),
-  costMicrosUsd: optional(whole({ min: 0, max: 1_000_000_000 })),
-  timeoutMs: optional(about("One attempt.", whole({ min: 1, max: 600_000 }))),
+  costMicrosUsd: optional(whole({ min: 0, max: fixedBounds.configCostMicrosUsdMax })),
+  timeoutMs: optional(about("One attempt.", whole({ min: 1, max: fixedBounds.attemptTimeoutMsMax }))),
 });
 
 type ToolSettings = Read<typeof toolShape>;
@@ -113,12 +119,9 @@ const sourceShape = object({
   runsAs: optional(runsAsShape),
   auth: optional(about("How requests prove who sends them; a bare reference is a bearer token.", sourceAuthShape)),
   allowPrivate: optional(
-    about(
-      "Exact `host:port` that may be asked although private or without TLS.",
-      list(text({ charsMax: 300, problemOf: hostPortProblem })),
-    ),
+    about("Exact `host:port` that may be asked although private or without TLS.", list(text({ problemOf: hostPortProblem }))),
   ),
-  egressHosts: optional(about("Hosts that may be asked, redirects included. Default: the host of `url`.", list(text({ charsMax: 300 })))),
+  egressHosts: optional(about("Hosts that may be asked, redirects included. Default: the host of `url`.", list(text()))),
   tools: required(mapOf(toolShape, toolName)),
 });
 

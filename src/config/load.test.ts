@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { defaultLimits } from "../base/limits.ts";
 import { describe, expect, test } from "vitest";
 import { verifies } from "../../test/verifies.ts";
@@ -88,7 +89,7 @@ describe("loading the configuration", () => {
     const bad = await load(`${minimal}sources: { crm: { ${http} } }\nupstreams: { crn: { breaker: { failures: 0 } } }\n`);
     expect(places(bad)).toEqual([
       "4:14 no source is called `crn` (nearest: `crm`) | name one of `sources:`",
-      "4:42 expected a whole number from 1 to 100000; got `0`",
+      `4:42 expected a whole number from 1 to ${fixedBounds.configCountMax}; got \`0\``,
     ]);
     const asked = (check: string): string => `${minimal}sources: { crm: { ${http} } }\nupstreams: { crm: { healthCheck: ${check} } }\n`;
     expect(await load(asked("{ url: 'http://127.0.0.1:9/up', everyMs: 500, allowPrivate: ['127.0.0.1:9'] }"))).toMatchObject({

@@ -1,4 +1,5 @@
 import { dirname, resolve } from "node:path";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { defaultLimits, type Limits } from "../base/limits.ts";
 import { decisionPointShape, readDecisionPoints } from "./decision-point.ts";
 import { healthCheckProblem } from "../connectors/http-health-check.ts";
@@ -17,7 +18,7 @@ import { reportInto, type ConfigProblem, type Finding, type Report } from "./pro
 import { notifyShape, readNotify } from "./notify.ts";
 import { personOf, personShape } from "./person.ts";
 import { protectionShape } from "./protection.ts";
-import { about, list, mapOf, object, optional, required, text, truth, word, type Read, type Shape } from "./shape.ts";
+import { about, list, mapOf, object, optional, required, text, truth, word, type Read, type Shape, shortText } from "./shape.ts";
 import { isLoopback, listenShape, secretReference, sharedLimitsShape, storeShape } from "./values.ts";
 import { readYaml, type YamlText } from "./yaml-text.ts";
 
@@ -42,13 +43,12 @@ export type LoadedConfig =
     };
 
 const name = { what: "name", pattern: "^[A-Za-z][A-Za-z0-9_-]{0,63}$" };
-const roleName = text({ charsMax: 100 });
+const roleName = shortText();
 
 const credentialShape = object({
   secret: required(about("Where the API key is kept.", secretReference)),
   tenant: required(
-    text({
-      charsMax: 100,
+    shortText({
       problemOf: (value) => (/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(value) ? undefined : "a tenant is made of letters, digits and `_.-`"),
     }),
   ),
@@ -91,7 +91,7 @@ const policyShape: Shape<unknown> = {
 
 /** The shape of the whole file; `resolvePath` makes its paths absolute. */
 function configShape(resolvePath: (path: string) => string) {
-  const path = (what: string): Shape<string> => about(what, text({ charsMax: 1_000 }));
+  const path = (what: string): Shape<string> => about(what, text());
   return object(
     {
       version: required(about("Version of this format.", versionShape)),
@@ -113,7 +113,6 @@ function configShape(resolvePath: (path: string) => string) {
           "Names besides loopback under which it may be asked.",
           list(
             text({
-              charsMax: 300,
               problemOf: (host) => (/^[A-Za-z0-9.-]+$/.test(host) ? undefined : "a host is a name without scheme and port"),
             }),
           ),
@@ -130,7 +129,11 @@ function configShape(resolvePath: (path: string) => string) {
         about("By source: when it is left alone, and how many calls it takes at once. Default: the limits.", mapOf(protectionShape, name)),
       ),
       mcp: optional(about("MCP towards clients, at `/mcp` and over stdio.", mcpShape)),
-      tools: optional(object({ modules: optional(about("Modules that export tools made by `tool()`.", list(path("A module."), 100))) })),
+      tools: optional(
+        object({
+          modules: optional(about("Modules that export tools made by `tool()`.", list(path("A module."), fixedBounds.configShortItemsMax))),
+        }),
+      ),
       policy: optional(about("The policy, or a path to its file. Without one nothing is granted.", policyShape)),
       flow: optional(
         about(

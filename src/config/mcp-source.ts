@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { HttpAuth } from "../connectors/http-options.ts";
 import type { McpReach } from "../connectors/mcp/options.ts";
 import type { Tier } from "../domain/tool.ts";
@@ -8,7 +9,7 @@ import { authShape, checkRights, runsAsShape, sourceAuthShape } from "./source-a
 import { isUserReference } from "../secrets/user-reference.ts";
 import type { Report } from "./problem.ts";
 import { meaningOf, meaningShape } from "./tool-meaning.ts";
-import { about, list, mapOf, object, optional, required, text, truth, whole, word, type Read } from "./shape.ts";
+import { about, list, mapOf, object, optional, required, text, truth, whole, word, type Read, shortText } from "./shape.ts";
 import { secretReference } from "./values.ts";
 
 const tier = word(["read", "reversible", "irreversible", "privileged"]);
@@ -17,12 +18,14 @@ const variable = { what: "name of a variable", pattern: "^[A-Za-z_][A-Za-z0-9_]{
 
 /** The shape of an `mcp:` source: an upstream server, as a child process or behind HTTP. */
 export const mcpSourceShape = object({
-  command: optional(about("Program and arguments of a server over stdio; started without a shell.", list(text({ charsMax: 4_000 }), 100))),
-  folder: optional(about("Folder in which it is started. Default: that of this file.", text({ charsMax: 1_000 }))),
+  command: optional(
+    about("Program and arguments of a server over stdio; started without a shell.", list(text(), fixedBounds.configShortItemsMax)),
+  ),
+  folder: optional(about("Folder in which it is started. Default: that of this file.", text())),
   environment: optional(
     about(
       "Its variables, besides PATH, HOME and the like; a value may be a `secret://` reference. Nothing else of our environment is passed on.",
-      mapOf(text({ charsMax: 4_000 }), variable),
+      mapOf(text(), variable),
     ),
   ),
   url: optional(about("Address of a server behind HTTP, such as `https://mcp.example.com/mcp`.", text({ problemOf: urlProblem }))),
@@ -40,14 +43,11 @@ export const mcpSourceShape = object({
     ),
   ),
   allowPrivate: optional(
-    about(
-      "Exact `host:port` that may be asked although private or without TLS.",
-      list(text({ charsMax: 300, problemOf: hostPortProblem })),
-    ),
+    about("Exact `host:port` that may be asked although private or without TLS.", list(text({ problemOf: hostPortProblem }))),
   ),
   tier: optional(about("What a wrong call may cost. Default `irreversible`; what the server says of itself is not asked.", tier)),
   tiers: optional(about("The same for single tools, by glob over the server's names; the first that fits counts.", mapOf(tier, glob))),
-  allow: optional(about("Globs over the server's names of its tools; others are left out. Default all.", list(text({ charsMax: 128 })))),
+  allow: optional(about("Globs over the server's names of its tools; others are left out. Default all.", list(shortText()))),
   admit: optional(
     about(
       "What may be used without a review: `review` nothing (default), `reads` new tools of tier `read`, `all` every new tool. A changed definition always waits.",
@@ -61,7 +61,7 @@ export const mcpSourceShape = object({
       word(["none", "unknown"]),
     ),
   ),
-  timeoutMs: optional(about("One attempt.", whole({ min: 1, max: 600_000 }))),
+  timeoutMs: optional(about("One attempt.", whole({ min: 1, max: fixedBounds.attemptTimeoutMsMax }))),
   tools: optional(
     about(
       "What you say of its tools, by the server's names; the server is not asked about any of it. `signalbox tools roles` suggests lines.",
@@ -162,7 +162,7 @@ function checkEnvironment({ environment = [] }: McpSettings, report: Report): vo
   }
 }
 
-const roleName = text({ charsMax: 100 });
+const roleName = shortText();
 const credentialName = { what: "name of a credential", pattern: "^[A-Za-z][A-Za-z0-9_-]{0,63}$" };
 
 /** The shape of `mcp:`: who may use MCP, and for which user, since its clients name none. */
@@ -172,7 +172,7 @@ export const mcpShape = object({
       "Users by credential.",
       mapOf(
         object({
-          user: required(text({ charsMax: 200 })),
+          user: required(shortText()),
           roles: required(list(roleName, 100)),
           interactive: optional(
             about(

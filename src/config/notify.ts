@@ -5,11 +5,9 @@ import { secretReference } from "./values.ts";
 
 /** `notify:`, where people hear of calls that wait for them and of calls that ran and whose owner is told. */
 export const notifyShape = object({
-  url: required(about("The whole address that notices are posted to, signed as Standard Webhooks says.", text({ charsMax: 1_000 }))),
+  url: required(about("The whole address that notices are posted to, signed as Standard Webhooks says.", text())),
   secret: required(about("The signing key: `whsec_` and base64 of 24 to 64 bytes.", secretReference)),
-  allowPrivate: optional(
-    about("Exact `host:port` that may be asked although the address is private, or without TLS.", list(text({ charsMax: 300 }))),
-  ),
+  allowPrivate: optional(about("Exact `host:port` that may be asked although the address is private, or without TLS.", list(text()))),
 });
 
 /** Where notices go; undefined where nowhere is named, or the address may not be asked. */

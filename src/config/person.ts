@@ -1,7 +1,7 @@
 import type { JsonObject } from "../domain/json.ts";
 import type { Credential } from "../domain/principal.ts";
 import { plainObject } from "../policy/parse-values.ts";
-import { about, list, object, optional, required, text, type Read, type Shape } from "./shape.ts";
+import { about, list, object, optional, required, type Read, type Shape, shortText } from "./shape.ts";
 
 const anyObject: Shape<JsonObject> = {
   schema: { type: "object" },
@@ -16,8 +16,8 @@ const anyObject: Shape<JsonObject> = {
 export const personShape = about(
   "The person behind a credential that approves: whose own calls it confirms, and with which roles it may change arguments.",
   object({
-    user: required(text({ charsMax: 200 })),
-    roles: optional(list(text({ charsMax: 100 }))),
+    user: required(shortText()),
+    roles: optional(list(shortText())),
     attributes: optional(anyObject),
   }),
 );

@@ -1,9 +1,10 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Tool } from "../domain/tool.ts";
 import type { Protection } from "../resilience/guards.ts";
 import { about, list, mapped, object, optional, required, text, whole, type Shape } from "./shape.ts";
 
-const untilMs = whole({ min: 1, max: 3_600_000 });
-const counted = whole({ min: 1, max: 100_000 });
+const untilMs = whole({ min: 1, max: fixedBounds.configSpanMsMax });
+const counted = whole({ min: 1, max: fixedBounds.configCountMax });
 
 /** Without the members that were left out, so that a definition that says nothing stays as it is. */
 function said<Settings extends object>(settings: Settings): { [name in keyof Settings]?: Exclude<Settings[name], undefined> } {
@@ -31,7 +32,9 @@ export const bulkheadShape: Shape<NonNullable<Tool["bulkhead"]>> = about(
   mapped(
     object({
       concurrent: optional(about("Calls at the same time. Default: `toolConcurrentMax` or `sourceConcurrentMax`.", counted)),
-      queue: optional(about("Calls that may wait. Default: the limit `bulkheadQueueMax`.", whole({ min: 0, max: 100_000 }))),
+      queue: optional(
+        about("Calls that may wait. Default: the limit `bulkheadQueueMax`.", whole({ min: 0, max: fixedBounds.configCountMax })),
+      ),
       waitMs: optional(about("Longest wait of one call. Default: the limit `bulkheadWaitMs`.", untilMs)),
     }),
     said,
@@ -54,11 +57,14 @@ const healthCheckShape: Shape<NonNullable<Protection["healthCheck"]>> = about(
   "It is asked whether it is well, beside what calls find; bad answers open its breaker, good ones close it.",
   mapped(
     object({
-      url: required(about("Asked with GET, without credentials; 200 to 399 is well.", text({ charsMax: 1_000 }))),
-      everyMs: optional(about("Between two questions. Default: the limit `healthCheckMs`.", whole({ min: 10, max: 3_600_000 }))),
-      allowPrivate: optional(
-        about("Exact `host:port` that may be asked although the address is private, or without TLS.", list(text({ charsMax: 300 }))),
+      url: required(about("Asked with GET, without credentials; 200 to 399 is well.", text())),
+      everyMs: optional(
+        about(
+          "Between two questions. Default: the limit `healthCheckMs`.",
+          whole({ min: fixedBounds.healthCheckMsMin, max: fixedBounds.configSpanMsMax }),
+        ),
       ),
+      allowPrivate: optional(about("Exact `host:port` that may be asked although the address is private, or without TLS.", list(text()))),
     }),
     ({ url, ...rest }) => (url === undefined ? undefined : { url, ...said(rest) }),
   ),

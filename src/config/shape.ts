@@ -2,6 +2,7 @@
  * Shapes say once what a piece of the configuration may be: the reader that reports every problem and the published JSON Schema come from the same
  * declaration, so that an editor and the program never disagree.
  */
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { JsonObject } from "../domain/json.ts";
 import { kindOf, plainObject, printable } from "../policy/parse-values.ts";
 import { nearestHint } from "../policy/problem.ts";
@@ -31,7 +32,7 @@ export function text(
     readonly schema?: JsonObject;
   } = {},
 ): Shape<string> {
-  const charsMax = rule.charsMax ?? 4_000;
+  const charsMax = rule.charsMax ?? fixedBounds.configTextCharsMax;
   return {
     schema: { type: "string", minLength: 1, maxLength: charsMax, ...rule.schema },
     read(raw, report) {
@@ -41,6 +42,11 @@ export function text(
       return problem === undefined ? raw : refuse(report, problem, rule.mend);
     },
   };
+}
+
+/** The same for names, globs and words. */
+export function shortText(rule: Omit<NonNullable<Parameters<typeof text>[0]>, "charsMax"> = {}): Shape<string> {
+  return text({ ...rule, charsMax: fixedBounds.configNameCharsMax });
 }
 
 /** One of a few words. */
@@ -76,7 +82,7 @@ export function whole(bounds: { readonly min: number; readonly max: number }): S
 }
 
 /** A list; what is wrong with one item does not hide the others. */
-export function list<Value>(item: Shape<Value>, itemsMax = 1_000): Shape<readonly Value[]> {
+export function list<Value>(item: Shape<Value>, itemsMax = fixedBounds.configItemsMax): Shape<readonly Value[]> {
   return {
     schema: { type: "array", items: item.schema, maxItems: itemsMax },
     read(raw, report) {

@@ -2,12 +2,12 @@ import { authProblems } from "../connectors/http-check.ts";
 import type { ExchangeOptions, HttpAuth } from "../connectors/http-options.ts";
 import { isUserReference } from "../secrets/user-reference.ts";
 import type { Report } from "./problem.ts";
-import { about, either, list, mapped, object, optional, required, text, word, type Read, type Shape } from "./shape.ts";
+import { about, either, list, mapped, object, optional, required, text, word, type Read, type Shape, shortText } from "./shape.ts";
 import { secretReference } from "./values.ts";
 
 const isObject = (raw: unknown): boolean => typeof raw === "object" && raw !== null;
 const scheme = optional(word(["bearer", "basic"]));
-const header = optional(text({ charsMax: 64 }));
+const header = optional(shortText());
 const bare = mapped(secretReference, (secret): HttpAuth => ({ secret, scheme: "bearer" }));
 
 function schemeOf(given: { readonly scheme: "bearer" | "basic" | undefined; readonly header: string | undefined }): HttpAuth["scheme"] {
@@ -24,14 +24,14 @@ export const authShape: Shape<HttpAuth> = either(
 );
 
 const exchangeShape = object({
-  url: required(about("The token endpoint.", text({ charsMax: 1_000 }))),
+  url: required(about("The token endpoint.", text())),
   client: optional(about("Reference to `id:secret` of our client there.", secretReference)),
-  audience: optional(text({ charsMax: 500 })),
-  scope: optional(text({ charsMax: 1_000 })),
+  audience: optional(text()),
+  scope: optional(text()),
   subjectType: optional(
     about("What the user's secret is. Default `access_token`.", word(["access_token", "refresh_token", "id_token", "jwt"])),
   ),
-  allowPrivate: optional(about("Exact `host:port` that may be asked although private or without TLS.", list(text({ charsMax: 300 })))),
+  allowPrivate: optional(about("Exact `host:port` that may be asked although private or without TLS.", list(text()))),
 });
 
 /** The same, or with a secret of each user. */
@@ -48,7 +48,7 @@ export const sourceAuthShape: Shape<HttpAuth> = either(
       scheme,
       header,
       exchange: optional(about("The user's secret is exchanged for a token, which is sent in its place (RFC 8693).", exchangeShape)),
-      connectAt: optional(about("Where users connect their account; told where a user's secret is missing.", text({ charsMax: 500 }))),
+      connectAt: optional(about("Where users connect their account; told where a user's secret is missing.", text())),
     }),
     ({ secret, exchange, connectAt, ...how }): HttpAuth | undefined => {
       if (secret === undefined) return undefined;

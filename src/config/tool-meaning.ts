@@ -1,6 +1,7 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Confidentiality, Integrity, Label } from "../domain/label.ts";
 import type { ArgumentRole, NarrowingOperator, Tool } from "../domain/tool.ts";
-import { about, either, list, mapOf, object, optional, text, word, type Read } from "./shape.ts";
+import { about, either, list, mapOf, object, optional, text, word, type Read, shortText } from "./shape.ts";
 
 const roles = ["target", "ref", "amount", "date", "command", "credential", "content", "control"] as const satisfies readonly ArgumentRole[];
 const operators = ["cap", "subset", "flag"] as const satisfies readonly NarrowingOperator[];
@@ -22,7 +23,7 @@ export const narrowsShape = about(
 /** How users ask for a tool: `asks:`. */
 export const asksShape = about(
   "How users ask for it: patterns over their own words, in any language. Default: the usual verbs in five languages.",
-  list(text({ charsMax: 1_000 }), 50),
+  list(text(), fixedBounds.configShortItemsMax),
 );
 
 const readerPattern = /^(?:tenant|(?:user|group|role):.+)$/;
@@ -42,13 +43,13 @@ const labelShape = object({
   categories: optional(
     about(
       "What kind of data it is; `personal`, `secret`, `health` and `credential` leave only after a question.",
-      list(text({ charsMax: 100 }), 50),
+      list(shortText(), fixedBounds.configShortItemsMax),
     ),
   ),
   readers: optional(
     about(
       "Who may have it, of those whom the policy's `directory` knows: `tenant` (all of them), `user:ID`, `group:NAME`, `role:NAME`; empty: nobody. Default `tenant`, and nobody where it is `restricted`, `secret` or `credential`.",
-      list(text({ charsMax: 200, problemOf: readerProblem, schema: { pattern: readerPattern.source } }), 50),
+      list(shortText({ problemOf: readerProblem, schema: { pattern: readerPattern.source } }), fixedBounds.configShortItemsMax),
     ),
   ),
 });

@@ -6,7 +6,6 @@ import { mapped, text, type Shape } from "./shape.ts";
 
 /** A reference to a secret. A value in its place is refused without being repeated. */
 export const secretReference: Shape<string> = text({
-  charsMax: 1_000,
   mend: "write `secret://env/NAME` or `secret://file/path`; the file itself holds no secret",
   schema: { pattern: "^secret://(env|file)/" },
   problemOf: (value) => {
@@ -46,7 +45,6 @@ function readDatabase(value: string, report: Report): StoreConfig | undefined {
 
 /** The address of a Redis server without a password, or a reference of one that has it. */
 export const sharedLimitsShape: Shape<SharedLimitsAddress> = text({
-  charsMax: 1_000,
   mend: "write `redis://host:6379`, or `secret://env/REDIS_URL` for an address with a password",
   schema: { pattern: "^(rediss?://[^/@]|rediss?://[^/:@]*@|secret://(env|file)/)" },
   problemOf: (value) => {

@@ -180,6 +180,7 @@ function questionOf({ principal, tool, args, sessionId, facts }: PointRequest): 
 }
 
 const decimalPlaces = 4;
+/** @see Cedar's reference, "decimal": 64 bits of ten-thousandths. */
 const decimalMax = 922_337_203_685_477;
 /** Members that Cedar's JSON takes for entities and functions; a model must not be able to name any. */
 const reserved: ReadonlySet<string> = new Set(["__entity", "__extn", "__expr"]);

@@ -45,6 +45,7 @@ export const envelopeParts = { version: 1, keyId: 8, nonce: 12, tag: 16, header:
 export const sealedVersion = 1;
 
 const space = "tenant-key";
+/** @see NIST SP 800-38D: AES-256-GCM. */
 const keyBytes = 32;
 
 interface Cached {

@@ -59,9 +59,8 @@ interface KeyPair {
   readonly signing: KeyObject;
 }
 
-const secretBytes = 32;
-const nonceBytes = 12;
-const tagBytes = 16;
+/** @see NIST SP 800-38D for AES-256-GCM, RFC 8032 for the seed of Ed25519. */
+const [secretBytes, nonceBytes, tagBytes] = [32, 12, 16];
 /** PKCS #8 and SubjectPublicKeyInfo headers of an Ed25519 key (RFC 8410): what precedes the 32 bytes. */
 const pkcs8Header = Buffer.from("302e020100300506032b657004220420", "hex");
 const spkiHeader = Buffer.from("302a300506032b6570032100", "hex");

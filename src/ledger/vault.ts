@@ -81,6 +81,7 @@ export interface VaultParts {
   readonly limits: Limits;
 }
 
+/** @see RFC 4086, section 3: 128 bits that nobody guesses. */
 const saltBytes = 16;
 const { keyId: keyIdBytes, tag: tagBytes, header: headerBytes } = envelopeParts;
 const plainVersion = 0;

@@ -8,8 +8,8 @@ const shape = /^[A-Za-z0-9_.*:/-]+(@\d+(\.\d+){0,2}([-+][0-9A-Za-z.+-]*)?)?$/;
 
 /** Why a text is no tool glob, or undefined when it is one. */
 export function globProblem(text: string): string | undefined {
-  if (text.length > fixedBounds.policyTextCharsMax)
-    return `a tool glob has at most ${fixedBounds.policyTextCharsMax} characters; this one has ${text.length}`;
+  if (text.length > fixedBounds.configNameCharsMax)
+    return `a tool glob has at most ${fixedBounds.configNameCharsMax} characters; this one has ${text.length}`;
   if (!shape.test(text)) return "a tool glob is a tool name with stars and an optional version, such as `crm.*` or `order.refund@1`";
   return undefined;
 }

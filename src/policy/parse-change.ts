@@ -40,9 +40,9 @@ function parseOne(argument: string, raw: unknown, surroundings: RuleSurroundings
     place.add(`expected a number, or CEL that gives one; got ${kindOf(given)}`);
     return undefined;
   }
-  if (Array.isArray(given) && given.length > 0 && given.length <= fixedBounds.policyItemsMax && given.every(isScalar))
+  if (Array.isArray(given) && given.length > 0 && given.length <= fixedBounds.configItemsMax && given.every(isScalar))
     return { argument, operator, value: given };
-  place.add(`expected a list of 1 to ${fixedBounds.policyItemsMax} texts or numbers, or CEL that gives one; got ${kindOf(given)}`);
+  place.add(`expected a list of 1 to ${fixedBounds.configItemsMax} texts or numbers, or CEL that gives one; got ${kindOf(given)}`);
   return undefined;
 }
 

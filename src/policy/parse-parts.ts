@@ -33,9 +33,9 @@ export function parseFacts(raw: unknown, limits: Limits, report: Report): Policy
       place.add("a fact's name is used in expressions: letters, digits and `_`, beginning with a letter");
     const object = members(spec, { known: ["tool", "arguments", "absent", "cacheMs"] }, place);
     if (object === undefined) continue;
-    const tool = text(object["tool"], fixedBounds.policyTextCharsMax, place.at("tool")) ?? "";
+    const tool = text(object["tool"], fixedBounds.configNameCharsMax, place.at("tool")) ?? "";
     if (tool.includes("*")) place.at("tool").add("a fact is looked up by one tool; stars are not allowed here");
-    const absent = object["absent"] === undefined ? undefined : text(object["absent"], fixedBounds.policyTextCharsMax, place.at("absent"));
+    const absent = object["absent"] === undefined ? undefined : text(object["absent"], fixedBounds.configNameCharsMax, place.at("absent"));
     const cacheMs = parseCacheMs(object["cacheMs"], limits, place.at("cacheMs"));
     const fact: FactSpec = {
       ...(cacheMs !== undefined && { cacheMs }),
@@ -61,14 +61,14 @@ export function parseDirectory(raw: unknown, limits: Limits, report: Report): Di
   if (raw === undefined || raw === null) return undefined;
   const object = members(raw, { known: directoryMembers }, report);
   if (object === undefined) return undefined;
-  const tool = text(object["tool"], fixedBounds.policyTextCharsMax, report.at("tool")) ?? "";
+  const tool = text(object["tool"], fixedBounds.configNameCharsMax, report.at("tool")) ?? "";
   if (tool.includes("*")) report.at("tool").add("people are looked up by one tool; stars are not allowed here");
   const groups = object["groups"] === undefined ? undefined : parsePointer(object["groups"], report.at("groups"));
   const roles = object["roles"] === undefined ? undefined : parsePointer(object["roles"], report.at("roles"));
   const cacheMs = parseCacheMs(object["cacheMs"], limits, report.at("cacheMs"));
   return {
     tool,
-    argument: text(object["argument"], fixedBounds.policyTextCharsMax, report.at("argument")) ?? "",
+    argument: text(object["argument"], fixedBounds.configNameCharsMax, report.at("argument")) ?? "",
     user: parsePointer(object["user"], report.at("user")) ?? "",
     ...(groups !== undefined && { groups }),
     ...(roles !== undefined && { roles }),
@@ -77,7 +77,7 @@ export function parseDirectory(raw: unknown, limits: Limits, report: Report): Di
 }
 
 function parsePointer(raw: unknown, report: Report): string | undefined {
-  const pointer = text(raw, fixedBounds.policyTextCharsMax, report);
+  const pointer = text(raw, fixedBounds.configNameCharsMax, report);
   if (pointer === undefined || /^(?:\/(?:[^~/]|~[01])+)+$/.test(pointer)) return pointer;
   report.add("expected a JSON pointer into what the tool answers, such as `/id`");
   return undefined;

@@ -90,8 +90,8 @@ function parseEffect(raw: unknown, report: Report): Rule["effect"] | undefined {
 function parseOn(raw: unknown, report: Report): readonly string[] {
   const globs = textList(raw, { orOne: true, problemOf: globProblem }, report);
   if (Array.isArray(raw) && raw.length === 0) report.add("a rule names at least one tool; `*` is every tool");
-  if (globs.length > fixedBounds.policyItemsMax)
-    report.add(`a rule names at most ${fixedBounds.policyItemsMax} globs; this one has ${globs.length}`);
+  if (globs.length > fixedBounds.configItemsMax)
+    report.add(`a rule names at most ${fixedBounds.configItemsMax} globs; this one has ${globs.length}`);
   return globs;
 }
 

@@ -62,17 +62,17 @@ function parseCase(raw: unknown, index: number, report: Report): PolicyCase | un
   const expect = effects.find((effect) => effect === object["expect"]);
   if (expect === undefined) report.at("expect").add("expected `allow`, `modify`, `ask`, `defer` or `deny`");
   return {
-    name: object["name"] === undefined ? `case ${index}` : (text(object["name"], fixedBounds.policyTextCharsMax, report.at("name")) ?? ""),
-    tenant: object["tenant"] === undefined ? "test" : (text(object["tenant"], fixedBounds.policyTextCharsMax, report.at("tenant")) ?? ""),
-    user: object["user"] === undefined ? "user" : (text(object["user"], fixedBounds.policyTextCharsMax, report.at("user")) ?? ""),
+    name: object["name"] === undefined ? `case ${index}` : (text(object["name"], fixedBounds.configNameCharsMax, report.at("name")) ?? ""),
+    tenant: object["tenant"] === undefined ? "test" : (text(object["tenant"], fixedBounds.configNameCharsMax, report.at("tenant")) ?? ""),
+    user: object["user"] === undefined ? "user" : (text(object["user"], fixedBounds.configNameCharsMax, report.at("user")) ?? ""),
     roles: object["roles"] === undefined ? [] : textList(object["roles"], { orOne: true, problemOf: () => undefined }, report.at("roles")),
     attributes: jsonMembers(object["attributes"], report.at("attributes")),
-    tool: text(object["tool"], fixedBounds.policyTextCharsMax, report.at("tool")) ?? "",
+    tool: text(object["tool"], fixedBounds.configNameCharsMax, report.at("tool")) ?? "",
     args: jsonMembers(object["args"], report.at("args")),
     facts: jsonMembers(object["facts"], report.at("facts")),
     nowMs: parseNow(object["now"], report.at("now")),
     expect: expect ?? "deny",
-    rule: object["rule"] === undefined ? undefined : text(object["rule"], fixedBounds.policyTextCharsMax, report.at("rule")),
+    rule: object["rule"] === undefined ? undefined : text(object["rule"], fixedBounds.configNameCharsMax, report.at("rule")),
   };
 }
 

@@ -3,7 +3,11 @@
  * occur; texts may be in any script but hold no character that hides or reorders what is written.
  */
 
-/** Longest name of a tool, in characters; the longest that an MCP client must take. */
+/**
+ * Longest name of a tool, in characters; the longest that an MCP client must take.
+ *
+ * @see modelcontextprotocol.io, specification 2025-11-25, "Tool Names".
+ */
 export const nameCharsMax = 128;
 
 const ownName = /^[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*$/i;

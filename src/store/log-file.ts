@@ -23,7 +23,7 @@ export interface LogHeader extends LogOwner {
   readonly salt: string;
 }
 
-/** Bytes before the first frame of a file. */
+/** Bytes before the first frame of a file. @see `encodeHeader`: mark, checksum, length and text of a header. */
 export const logHeaderBytes = 512;
 const mark = "signalbox log 1\n";
 const checksumAt = 16;

@@ -45,10 +45,11 @@ export interface Frame extends Omit<FrameContent, "rows" | "counters"> {
   readonly counters: readonly ChangedCounter[];
 }
 
-/** Bytes before the parts of a frame. */
+/** Bytes before the parts of a frame. @see the top of this file. */
 export const frameHeadBytes = 32;
-/** Bytes of a salt. */
+/** Bytes of a salt. @see the top of this file. */
 export const saltBytes = 8;
+/** @see IEEE 754: numbers are doubles, read where they lie. */
 const alignBytes = 8;
 const [checksumAt, lengthAt, numberAt, numbersAt, textAt] = [8, 12, 16, 24, 28];
 const numbersBefore = 5;

@@ -7,6 +7,7 @@ import { assert } from "../base/assert.ts";
 const textOid = 25;
 const integerOid = 20;
 const bytesOid = 17;
+/** @see PostgreSQL's `array_send`: dimensions, whether there are nulls, type, length and first index, 4 bytes each. */
 const headerBytes = 20;
 
 // U+0000 cannot be stored. It becomes U+0001 U+0001 and U+0001 becomes U+0001 U+0002, which keeps the order and the prefixes of texts.

@@ -35,6 +35,7 @@ export function linkTo(leaf: string): string {
   return leaf.slice(0, linkChars);
 }
 
+/** @see `linkTo`: 64 bits, in hexadecimal. */
 const linkChars = 16;
 
 // Entries come in runs of the same millisecond; formatting a date costs more than the rest of the members.

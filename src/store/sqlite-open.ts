@@ -18,7 +18,11 @@ export function storePath(path: string): string {
   }
 }
 
-// An entry of a call takes more than half a page of 4,096 bytes, whose rest stays empty. A file that has something in it keeps the pages that it was made with.
+/**
+ * An entry of a call takes more than half a page of 4,096 bytes, whose rest stays empty. A file that has something in it keeps the pages that it was made with.
+ *
+ * @see SQLite, "PRAGMA page_size".
+ */
 const pageBytes = 8_192;
 
 /** Opens a store file to write. Refuses files of others before anything is changed in them. */
