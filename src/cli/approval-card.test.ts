@@ -92,3 +92,14 @@ test("what the card cut is shown whole below it, with every special character es
   expect(text).toContain("(900 characters)");
   expect(text).toContain('"amount": "80\\u202e\\u001b[2J"');
 });
+
+test("a person reads who may not have what the call repeats, and whom the directory does not know", () => {
+  const mayNotRead = [
+    { who: "bob@acme.example", isKnown: true },
+    { who: "eve@else.example", isKnown: false },
+  ];
+  const text = cardText(terminal, { approval, card: { ...card, mayNotRead } });
+  expect(text).toContain("may not have the data in it: bob@acme.example\n");
+  expect(text).toContain("may not have the data in it: eve@else.example (the directory does not know them)\n");
+  expect(cardText(terminal, { approval, card })).not.toContain("may not have");
+});
