@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { anyCodePoint } from "../../test/support/any-text.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { Tool } from "../domain/tool.ts";
 import { approvalSummary, cleanForPeople } from "./card.ts";
@@ -47,7 +48,7 @@ describe("approvalSummary", () => {
   });
 
   it("is one visible line of at most 300 characters whatever the arguments hold", () => {
-    const text = fc.string({ unit: "binary", maxLength: 80 });
+    const text = fc.string({ unit: anyCodePoint, maxLength: 80 });
     fc.assert(
       fc.property(
         fc.dictionary(text, fc.oneof(text, fc.array(text), fc.double()), { noNullPrototype: true }),
@@ -84,7 +85,7 @@ describe("cleanForPeople", () => {
 
   it("never exceeds its bound, not even by half a character", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary", maxLength: 200 }), fc.integer({ min: 1, max: 120 }), (text, charsMax) => {
+      fc.property(fc.string({ unit: anyCodePoint, maxLength: 200 }), fc.integer({ min: 1, max: 120 }), (text, charsMax) => {
         const clean = cleanForPeople(text, charsMax);
         expect(clean.length).toBeLessThanOrEqual(charsMax);
         expect(clean.isWellFormed()).toBe(true);

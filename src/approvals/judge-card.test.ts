@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
+import { anyCodePoint } from "../../test/support/any-text.ts";
 import { verifies } from "../../test/verifies.ts";
 import { defaultLimits } from "../base/limits.ts";
 import type { Approval } from "../domain/approval.ts";
@@ -88,7 +89,7 @@ describe("the card", () => {
 
   it("bounds every text of others and leaves nothing invisible in it", () => {
     const limits = { cardSaidCharsMax: 40, cardArgumentsMax: 3, cardAddressesMax: 2, cardValueCharsMax: 30, cardQuoteCharsMax: 24 };
-    const text = fc.string({ unit: "binary", maxLength: 60 });
+    const text = fc.string({ unit: anyCodePoint, maxLength: 60 });
     fc.assert(
       fc.property(text, text, fc.dictionary(text, text, { noNullPrototype: true, maxKeys: 5 }), (said, read, args) => {
         const results = [{ tool: "t", callId: "c", atMs: 1, value: { read, at: Object.values(args) } }];
@@ -191,7 +192,7 @@ describe("visible", () => {
 
   it("never tears a mark apart when it cuts", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary", maxLength: 200 }), fc.integer({ min: 20, max: 100 }), (text, charsMax) => {
+      fc.property(fc.string({ unit: anyCodePoint, maxLength: 200 }), fc.integer({ min: 20, max: 100 }), (text, charsMax) => {
         const { text: cut } = cutVisible(text, charsMax);
         expect(cut.length).toBeLessThanOrEqual(charsMax);
         expect(cut.replace(/⟨U\+[0-9A-F]{4,6}⟩/g, "")).not.toMatch(/[⟨⟩]/);

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { anyCodePoint } from "../../test/support/any-text.ts";
 import { defaultLimits } from "../base/limits.ts";
 import { checkArguments } from "./check-arguments.ts";
 import { parseArguments, type ParsedArguments } from "./parse-arguments.ts";
@@ -146,7 +147,7 @@ describe("parseArguments", () => {
     fc.assert(
       fc.property(
         fc.oneof(
-          fc.string({ unit: "binary" }),
+          fc.string({ unit: anyCodePoint }),
           fc.array(piece).map((pieces) => `{"a":${pieces.join("")}`),
         ),
         (text) => {
@@ -176,7 +177,7 @@ describe("checkArguments", () => {
 
   it("takes what the text form takes, and the same value", () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.string({ unit: "binary" }), safeJson), (value) => {
+      fc.property(fc.dictionary(fc.string({ unit: anyCodePoint }), safeJson), (value) => {
         fc.pre(isUsable(value));
         const text = JSON.stringify(value);
         const parsed: unknown = JSON.parse(text);

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { anyCodePoint } from "../../test/support/any-text.ts";
 import { verifies } from "../../test/verifies.ts";
 import type { Clock } from "../base/clock.ts";
 import { defaultLimits } from "../base/limits.ts";
@@ -66,7 +67,7 @@ describe("API keys", () => {
 describe("the log", () => {
   test(verifies("OBS-03", "writes one line of plain JSON for whatever a value holds"), () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary", maxLength: 60 }), (text) => {
+      fc.property(fc.string({ unit: anyCodePoint, maxLength: 60 }), (text) => {
         let written = "";
         const logger = createJsonLogger({ write: (more) => (written += more), clock, limits: defaultLimits });
         logger.log({ level: "info", event: "request-answered", route: `${text}\r\n\u001b[31m\u009b{"level":"error"}` });

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { anyCodePoint } from "../../test/support/any-text.ts";
 import { canonicalJson } from "../base/canonical-json.ts";
 import { isoTime } from "../base/clock.ts";
 import { sha256Hex } from "../base/hash.ts";
@@ -98,7 +99,7 @@ describe("batch", () => {
 });
 
 describe("row keys", () => {
-  const anyText = fc.string({ unit: "binary" });
+  const anyText = fc.string({ unit: anyCodePoint });
 
   it("compare as their UTF-8 bytes do", () => {
     fc.assert(

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { anyCodePoint } from "../support/any-text.ts";
 import type { Signalbox } from "../../src/call/box/box.ts";
 import { forms } from "../../src/codec/codec.ts";
 import type { Form } from "../../src/domain/tool-call.ts";
@@ -160,7 +161,12 @@ test.each(forms)(
     const { box } = await shopBox({ limits: unlimited });
     await fc.assert(
       fc.asyncProperty(
-        fc.oneof(tree, fc.string({ unit: "binary" }), fc.uint8Array(), fc.anything({ withBigInt: true, withMap: true, withDate: true })),
+        fc.oneof(
+          tree,
+          fc.string({ unit: anyCodePoint }),
+          fc.uint8Array(),
+          fc.anything({ withBigInt: true, withMap: true, withDate: true }),
+        ),
         async (response) => await answered(box, form, response),
       ),
       { numRuns: 250 },
