@@ -108,7 +108,7 @@ describe("a whole installation", () => {
     db.exec("update entries set text = replace(text, 'acme', 'acne')");
     db.close();
     expect((await run(folder, ["audit", "verify"])).code).toBe(5);
-  }, 20_000);
+  });
 });
 
 describe("exit codes and words", () => {

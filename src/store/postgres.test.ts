@@ -184,7 +184,7 @@ describe("postgres store: a network that fails", () => {
     expect(await store.scan({ space: "thing", tenant: "acme", limit: 100_000 })).toHaveLength(stored.size);
     await expectWholeChains(store);
     await store.close();
-  }, 30_000);
+  });
 });
 
 describe("postgres store: processes", () => {
@@ -208,7 +208,7 @@ describe("postgres store: processes", () => {
     await expectWholeChains(store);
     await Promise.all(children.map((one) => one.kill()));
     await store.close();
-  }, 30_000);
+  });
 
   it("keeps what a killed process was acknowledged, and gives its place away only when its lease is over", async () => {
     const database = await server.newDatabase();
@@ -227,7 +227,7 @@ describe("postgres store: processes", () => {
     expect(await heir.commit(putUnit("heir"))).toMatchObject({ entries: [{ writer: child.writer, seq: stored.size + 1 }] });
     await expectWholeChains(heir);
     await Promise.all([heir.close(), store.close()]);
-  }, 30_000);
+  });
 
   it("refuses a process that slept through its lease, and lets it go on as another writer", async () => {
     const database = await server.newDatabase();
@@ -249,7 +249,7 @@ describe("postgres store: processes", () => {
     expect(await heir.entries({ callId: key, limit: 9 })).toEqual([]);
     await expectWholeChains(heir);
     await heir.close();
-  }, 30_000);
+  });
 });
 
 /** Opens stores until one gets the place; it becomes free when the lease of whoever had it is over. */

@@ -125,7 +125,7 @@ test("the commit log is brought into the tables once a file of it holds `storeLo
 
 test("up to `storeInlineBytesMax` of the log are brought in without the worker thread, more by it", async () => {
   const { storeInlineBytesMax: max } = defaultLimits;
-  const path = join(folder, "inline.db");
+  const path = join(folder, "thread.db");
   const log = new CommitLog({
     path,
     owner: { writer: "writer_1", epoch: 1 },

@@ -74,7 +74,7 @@ test("the example in TypeScript runs as it stands: the refund is made once and t
     refunds: [{ orderId: "A-1042", amount: 20, hasKey: true, hasSignal: true }],
     messages: [{ role: "user" }, { role: "tool", tool_call_id: "c1", content: expect.stringContaining('"refunded":20') as string }],
   });
-}, 20_000);
+});
 
 test("the policy in YAML is sound and fits tools of these names", () => {
   const parsed = parsePolicy(parse(policyText), defaultLimits);
