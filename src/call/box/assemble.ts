@@ -114,7 +114,7 @@ async function assembleOn({ runtime, keyring, checkpointer }: Opened, ground: Gr
   const state: { closing?: Promise<void> } = {};
   const sessions = createSessions({ ...runtime, grants: (roles, tool) => runtime.policy.engine.grants(roles, tool) });
   const carrier = (knot.carrier = createCarrier(runtime, runCall, () => state.closing !== undefined));
-  const waking = createWaking(runtime, sessions, (call) => carrier.track(call));
+  const waking = createWaking(runtime, sessions, (call) => (state.closing === undefined ? carrier.track(call) : undefined));
   const desk = (knot.desk = createApprovalDesk(runtime, sessions, waking));
   const deferrals = (knot.deferrals = createDeferralDesk(runtime, sessions, waking));
   const recovery = (knot.recovery = createRecovery(runtime, sessions, async (call, from) => await carrier.track(call, from)));

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { asyncProperty, assert as check, infiniteStream, nat, record } from "fast-check";
 import { expect, test } from "vitest";
-import { shopBox, shopPolicy } from "../../../test/support/box.ts";
+import { approvalIdOf, lead, shopBox, shopPolicy } from "../../../test/support/box.ts";
 import { manualClock, settled } from "../../../test/support/manual-clock.ts";
 import { verifies } from "../../../test/verifies.ts";
 import { fixedBounds } from "../../base/fixed-bounds.ts";
@@ -138,6 +138,35 @@ test("whoever closes a box that is closing waits for the same end", async () => 
   await Promise.all([first, second]);
   await clock.advance(defaultLimits.replyDeadlineMs);
   expect((await running).outcome.kind).not.toBe("completed");
+});
+
+test(verifies("EXEC-12", "a call that is approved as its box closes is left to the next process"), async () => {
+  const { clock, store } = watchedStore();
+  const reading = Promise.withResolvers<void>();
+  let isHeld = false;
+  const held: Store = {
+    ...store,
+    async read(keys) {
+      if (isHeld && keys.some(({ space }) => space === "parked")) await reading.promise;
+      return await store.read(keys);
+    },
+  };
+  const { box, turn, shop } = await shopBox({ clock, store: held });
+  const id = approvalIdOf(await turn.call({ tool: "order.refund", arguments: { orderId: "A-1", amount: 80 } }));
+  shop.script = ["hang"];
+  const running = turn.call({ tool: "order.refund", arguments: { orderId: "A-2", amount: 20 } });
+  await settled();
+  isHeld = true;
+  const deciding = box.approvals.decide(id, { approve: true, by: "eve" }, lead);
+  await settled();
+  const closing = box.close();
+  reading.resolve();
+  expect(await deciding).toMatchObject({ approval: { state: "approved" }, answer: undefined });
+  expect(shop.refunds).toEqual([]);
+  await clock.advance(defaultLimits.drainMs);
+  await closing;
+  await clock.advance(defaultLimits.replyDeadlineMs);
+  await running;
 });
 
 test("what never closes holds a box no longer than `closeMs`", async () => {

@@ -30,8 +30,12 @@ export interface Waking {
   ): Promise<{ readonly resumed: number; readonly expired: number }>;
 }
 
-/** The waking of one box. `run` takes a woken call through the journey. */
-export function createWaking(runtime: Runtime, sessions: Sessions, run: (state: CallState) => Answer | Promise<Answer>): Waking {
+/** The waking of one box. `run` takes a woken call through the journey; undefined where none begins any more, and the call is left to the next process. */
+export function createWaking(
+  runtime: Runtime,
+  sessions: Sessions,
+  run: (state: CallState) => Answer | Promise<Answer> | undefined,
+): Waking {
   const { store, limits, running, reportFault } = runtime;
   const waking = new Set<string>();
 
