@@ -9,7 +9,7 @@ const blocks = (language: string): readonly string[] =>
 
 test("every piece of signalbox.yaml in docs/mcp.md is one that is taken", async () => {
   const agent = "credentials:\n  agent: { secret: secret://env/AGENT_KEY, tenant: acme, actsFor: [support] }\n";
-  expect(blocks("yaml")).toHaveLength(4);
+  expect(blocks("yaml")).toHaveLength(5);
   for (const block of blocks("yaml")) {
     const whole = `version: 1\nstore: memory\n${block.includes("credentials:\n  agent: { secret") ? "" : agent}${block}`;
     const loaded = await loadConfig(
