@@ -78,3 +78,26 @@ describe("what lies beyond the values that are traced", () => {
     ]);
   });
 });
+
+describe("what counts", () => {
+  test("an argument of no known meaning refers to something up to `steeringCharsMax` characters, and is content beyond", () => {
+    const tool = completeTool({ name: "x.do", tier: "reversible", description: "Do it.", inputSchema: { type: "object" } });
+    const roleOf = (chars: number): string | undefined =>
+      traceCall(
+        { tool, args: { zzz: `mail bob@example.com ${"x".repeat(chars)}`.slice(0, chars) }, isStanding: false, isStrict: false },
+        session("do it"),
+      ).traced[0]?.role;
+    expect(roleOf(fixedBounds.steeringCharsMax)).toBe("ref");
+    expect(roleOf(fixedBounds.steeringCharsMax + 1)).toBe("content");
+  });
+
+  test("guarded text is repeated by `guardedWordsMin` of its words in a row, not by fewer", () => {
+    const note = "our merger with Initech closes early next spring";
+    const labels = { "/note": { integrity: "trusted", confidentiality: "restricted" } } as const;
+    const knowledge = session(`send it to ${bob}`, { value: { note }, labels });
+    const words = note.split(" ").slice(1, 1 + fixedBounds.guardedWordsMin);
+    const sent = (body: string): readonly string[] => rulesOf(judged({ to: [bob], body }, knowledge));
+    expect(sent(`hear: ${words.join(" ")}!`)).toContain("flow:R4");
+    expect(sent(`hear: ${words.slice(1).join(" ")}!`)).not.toContain("flow:R4");
+  });
+});
