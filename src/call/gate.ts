@@ -2,6 +2,7 @@ import { approvalKey } from "../approvals/approvals.ts";
 import { budgetRefusal, claimSessionBudget } from "../budget/holds.ts";
 import type { Json } from "../domain/json.ts";
 import { ToolCallError, toolCallError } from "../errors/tool-call-error.ts";
+import { keptKey } from "../store/row-key.ts";
 import type { CommitResult, Operation, RowKey } from "../store/store.ts";
 import { deferralOver } from "./deferral-rows.ts";
 import { stricter } from "./delegation.ts";
@@ -149,10 +150,13 @@ export function meaningClaim(state: CallState, keyState: KeyState): MeaningClaim
 
 /** Where this call's meaning is noted; undefined for calls that the duplicate guard does not watch. */
 export function meaningRowKey(state: CallState): RowKey | undefined {
-  const { registered, session } = state;
+  const { registered, session, effectiveDigest, meaning } = state;
   const { tool } = registered as NonNullable<typeof registered>;
   if (tool.tier === "read" || tool.isRepeatable) return undefined;
-  return meaningKey(session.principal.tenant, session.id, tool.name, state.effectiveDigest);
+  if (meaning?.digest === effectiveDigest && meaning.tool === tool.name) return meaning.row;
+  const row = keptKey(meaningKey(session.principal.tenant, session.id, tool.name, effectiveDigest));
+  state.meaning = { tool: tool.name, digest: effectiveDigest, row };
+  return row;
 }
 
 function claimKey(state: CallState, claims: Claims): void {

@@ -1,4 +1,5 @@
 import { sha256Hex } from "../base/hash.ts";
+import { keptKey } from "../store/row-key.ts";
 import type { RowKey } from "../store/store.ts";
 
 /** The idempotency key of one call. One key has one effect and one outcome within its retention. */
@@ -62,7 +63,7 @@ export function deriveKey(parts: {
   if (turnId !== undefined && providerCallId !== undefined) {
     return addressable(tenant, user, tool, `turn:${JSON.stringify([sessionId, turnId, providerCallId])}`);
   }
-  return { text: callId, isAddressable: false, row: { space: "key", tenant, key: callId }, upstream: callId };
+  return { text: callId, isAddressable: false, row: keptKey({ space: "key", tenant, key: callId }), upstream: callId };
 }
 
 function addressable(tenant: string, user: string, tool: string, text: string): CallKey {
@@ -71,7 +72,7 @@ function addressable(tenant: string, user: string, tool: string, text: string): 
 }
 
 function rowOf(tenant: string, digest: string): RowKey {
-  return { space: "key", tenant, key: `k/${digest}` };
+  return keptKey({ space: "key", tenant, key: `k/${digest}` });
 }
 
 /** Id of the session that a user opened, of a session below it: a delegated one has it in its own id, up to the point. */

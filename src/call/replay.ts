@@ -2,7 +2,8 @@ import type { Outcome } from "../domain/outcome.ts";
 import { pendingExecution, stop } from "./endings.ts";
 import { isShared } from "../store/shared.ts";
 import type { RowKey } from "../store/store.ts";
-import { deriveKey, meaningKey, type CallKey, type KeyClaim } from "./keys.ts";
+import { meaningRowKey } from "./gate.ts";
+import { deriveKey, type CallKey, type KeyClaim } from "./keys.ts";
 import type { LiveSession } from "./runtime.ts";
 import { proceed, type CallState, type Verdict } from "./stage.ts";
 
@@ -25,13 +26,11 @@ export function replay(state: CallState): Verdict | Promise<Verdict> {
     turnId: turn.id,
     providerCallId: call.hasProviderId ? call.id : undefined,
   });
-  const isGuarded = tool.tier !== "read" && !tool.isRepeatable;
+  const meaning = meaningRowKey(state);
+  const isGuarded = meaning !== undefined;
   // A parked call that wakes finds its own claim, also under a key that nobody else could ask for.
   const wantsKeyRow = state.key.isAddressable || state.waitingSinceMs !== undefined;
-  const wants = [
-    ...(wantsKeyRow ? [state.key.row] : []),
-    ...(isGuarded ? [meaningKey(tenant, session.id, tool.name, state.effectiveDigest)] : []),
-  ];
+  const wants = [...(wantsKeyRow ? [state.key.row] : []), ...(isGuarded ? [meaning] : [])];
   if (wants.length === 0) return proceed;
   const look = (): Promise<Verdict> => lookUp(state, state.key as CallKey, { wants, wantsKeyRow, isGuarded });
   if (!mayAssumeNew(state, wants)) return look();

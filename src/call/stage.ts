@@ -103,6 +103,8 @@ export interface CallState {
   key: CallKey | undefined;
   /** The earlier call whose outcome this one is given, since its key or meaning was used before. */
   standsFor: string | undefined;
+  /** Where the meaning of the call is noted, for the tool and the arguments that it was last worked out for. */
+  meaning: { readonly tool: string; readonly digest: string; readonly row: RowKey } | undefined;
   keyRow: Row | undefined;
   meaningRow: Row | undefined;
   /** Looks for an earlier call under the same key or meaning, where that was put off because there is most likely none. */

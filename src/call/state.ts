@@ -64,6 +64,7 @@ class TravellingCall implements CallState {
   narrowing: CallState["narrowing"] = undefined;
   key: CallState["key"] = undefined;
   standsFor: string | undefined = undefined;
+  meaning: CallState["meaning"] = undefined;
   keyRow: CallState["keyRow"] = undefined;
   meaningRow: CallState["meaningRow"] = undefined;
   lookLater: CallState["lookLater"] = undefined;

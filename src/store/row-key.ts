@@ -6,17 +6,30 @@ import type { RowKey } from "./store.ts";
  * surrogates, which a database replaces, so that two keys would become one.
  */
 export function rowId(key: RowKey): string {
-  return keptIds.get(key) ?? makeId(key);
+  return KeptKey.idOf(key);
 }
 
-/** The same key, whose string is made only once: for keys that every call of a session names. */
+/** The same key, whose string is made only once, when it is first needed: for keys that are named again and again. */
 export function keptKey(key: RowKey): RowKey {
-  const kept = Object.freeze({ ...key });
-  keptIds.set(kept, makeId(kept));
-  return kept;
+  return new KeptKey(key);
 }
 
-const keptIds = new WeakMap<RowKey, string>();
+class KeptKey implements RowKey {
+  readonly space: string;
+  readonly tenant: string;
+  readonly key: string;
+  #id: string | undefined;
+
+  constructor({ space, tenant, key }: RowKey) {
+    this.space = space;
+    this.tenant = tenant;
+    this.key = key;
+  }
+
+  static idOf(key: RowKey): string {
+    return #id in key ? (key.#id ??= makeId(key)) : makeId(key);
+  }
+}
 
 function makeId(key: RowKey): string {
   assert(!key.space.includes("\0") && !key.tenant.includes("\0"), "a space or tenant holds a NUL character");
