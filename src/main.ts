@@ -18,6 +18,7 @@ process.exitCode = await runCommandLine(process.argv.slice(2), commands, {
   terminal: {
     out: (written) => void stdout.write(written),
     err: (written) => void stderr.write(written),
+    columns: stdout.isTTY ? stdout.columns : undefined,
     hasColour: stdout.isTTY && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb",
   },
   clock: systemClock,

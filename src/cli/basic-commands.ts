@@ -9,6 +9,12 @@ import { configFlag, type Command } from "./command.ts";
 import { configPath } from "./installation.ts";
 import { show, table } from "./terminal.ts";
 
+const nextSteps = `next: make the keys that it names, in a shell, and start
+  for name in AGENT LEAD OPERATOR; do echo "export SIGNALBOX_\${name}_KEY=$(openssl rand -hex 24)"; done > keys.env
+  . ./keys.env
+  signalbox doctor && signalbox serve
+`;
+
 const init: Command = {
   name: "init",
   summary: "Write a commented signalbox.yaml to begin with",
@@ -36,7 +42,7 @@ const init: Command = {
     show(
       invocation,
       { written: path },
-      () => `wrote ${path}\nnext: set the keys that it names in the environment, then \`signalbox doctor\` and \`signalbox serve\`\n`,
+      () => `wrote ${path}\n${nextSteps}`,
     );
     return "ok";
   },

@@ -44,11 +44,7 @@ export const callCommand: Command = {
 export async function readArguments(invocation: Invocation): Promise<Json> {
   const given = invocation.texts["args"] ?? "{}";
   const text =
-    given === "-"
-      ? await invocation.readInput()
-      : given.startsWith("@")
-        ? await readFile(resolve(invocation.folder, given.slice(1)), "utf8")
-        : given;
+    given === "-" ? await invocation.readInput() : given.startsWith("@") ? await readArgumentFile(invocation, given.slice(1)) : given;
   try {
     return JSON.parse(text) as Json;
   } catch (cause) {
@@ -56,11 +52,22 @@ export async function readArguments(invocation: Invocation): Promise<Json> {
   }
 }
 
+async function readArgumentFile(invocation: Invocation, file: string): Promise<string> {
+  const path = resolve(invocation.folder, file);
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw toolCallError("REQUEST_INVALID", `--args: \`${path}\` cannot be read; name a file after the @`, { cause });
+  }
+}
+
 async function openSession(ask: AskGateway, invocation: Invocation): Promise<string | GatewayAnswer> {
   const user = invocation.texts["user"] ?? invocation.environment["USER"] ?? "";
   const roles = invocation.lists["role"] ?? [];
-  if (user === "" || roles.length === 0)
-    throw toolCallError("REQUEST_INVALID", "say for whom: `--user NAME --role ROLE`, or `--session ID`");
+  if (user === "" || roles.length === 0) {
+    const missing = [...(user === "" ? ["`--user NAME`"] : []), ...(roles.length === 0 ? ["`--role ROLE`"] : [])];
+    throw toolCallError("REQUEST_INVALID", `say for whom: add ${missing.join(" and ")}, or name a session with \`--session ID\``);
+  }
   const answer = await ask("POST", "/v1/sessions", { user, roles });
   return answer.status === 201 ? jsonText(answer.body["id"]) : answer;
 }
@@ -91,7 +98,10 @@ function answerText(invocation: Invocation, body: JsonObject, outcome: JsonObjec
   const error = outcome["error"] as JsonObject;
   const fields = ((error["fields"] ?? []) as readonly JsonObject[]).map(
     (field) =>
-      `  ${plain(`${jsonText(field["path"])}: expected ${jsonText(field["expected"])}${field["hint"] === undefined ? "" : `; ${jsonText(field["hint"])}`}`)}\n`,
+      `  ${plain(`${jsonText(field["path"])} must be ${jsonText(field["expected"])}${field["hint"] === undefined ? "" : `; ${jsonText(field["hint"])}`}`)}\n`,
   );
-  return `${paint(terminal, "red", jsonText(outcome["kind"]))} ${id}${jsonText(error["code"])}: ${plain(jsonText(error["message"]))}\n${fields.join("")}retry: ${jsonText(error["retry"])}, effect: ${jsonText(error["effect"])}\n`;
+  const detail = error["untrustedDetail"] === undefined ? "" : `  the tool says: ${plain(jsonText(error["untrustedDetail"]))}\n`;
+  const isUnknown = outcome["kind"] === "unknown" || error["effect"] === "unknown";
+  const next = isUnknown ? `what to do next: signalbox dead-letters show ${jsonText(body["callId"])}\n` : "";
+  return `${paint(terminal, "red", jsonText(outcome["kind"]))} ${id}${jsonText(error["code"])}: ${plain(jsonText(error["message"]))}\n${detail}${fields.join("")}${next}retry: ${jsonText(error["retry"])}, effect: ${jsonText(error["effect"])}\n`;
 }

@@ -29,7 +29,7 @@ const help: Command = {
   summary: "Show help, for everything or one command",
   takes: ["[COMMAND]", "[SUBCOMMAND]"],
   async run(invocation) {
-    invocation.terminal.out(helpText(commands, invocation.positionals.join(" ")));
+    invocation.terminal.out(helpText(commands, invocation.positionals.join(" "), invocation.terminal.columns));
     return "ok";
   },
 };

@@ -8,13 +8,13 @@ import type { Config } from "../config/document.ts";
 import type { Tool } from "../domain/tool.ts";
 import { ToolCallError } from "../errors/tool-call-error.ts";
 import { resolveApiKeys } from "../gateway/serve.ts";
-import { checkPolicy } from "../policy/check.ts";
 import { approverGroupDefault } from "../policy/document.ts";
 import { isUserReference } from "../secrets/user-reference.ts";
 import { createSecretResolver } from "../secrets/resolver.ts";
 import { readSecretFile } from "../secrets/secret-file.ts";
 import { takeWriterLock } from "../store/sqlite-lock.ts";
 import type { Invocation } from "./command.ts";
+import { policyProblems } from "./policy-problems.ts";
 import { configuredTools, existingKeys, openReadOnly, readConfig } from "./installation.ts";
 
 /** What one check found. */
@@ -27,7 +27,7 @@ export interface Finding {
 }
 
 /** A check of a configuration that loads. It answers with what it found; a throw of ours is its failure. */
-type Check = (config: Config, invocation: Invocation) => Promise<readonly Finding[]>;
+type Check = (config: Config, invocation: Invocation, texts: Readonly<Record<string, string>>) => Promise<readonly Finding[]>;
 
 const ok = (check: string, message: string): Finding => ({ check, status: "ok", message, mend: "" });
 const warn = (check: string, message: string, mend: string): Finding => ({ check, status: "warn", message, mend });
@@ -43,9 +43,9 @@ export async function examine(invocation: Invocation): Promise<readonly Finding[
     );
     return [...machine, ...problems];
   }
-  const { config } = loaded;
+  const { config, texts } = loaded;
   const results = [...machine, ok("configuration", "loads")];
-  for (const [name, check] of checks) results.push(...(await guarded(name, () => check(config, invocation))));
+  for (const [name, check] of checks) results.push(...(await guarded(name, () => check(config, invocation, texts))));
   return results;
 }
 
@@ -226,12 +226,16 @@ async function secretFindings(
   return [...findings, ...warnings.map((text) => warn(check, text, "chmod 600 the file"))];
 }
 
-async function checkTools(config: Config, invocation: Invocation): Promise<readonly Finding[]> {
+async function checkTools(
+  config: Config,
+  invocation: Invocation,
+  texts: Readonly<Record<string, string>>,
+): Promise<readonly Finding[]> {
   const tools = (await configuredTools(config, invocation)).map((each) => each.tool);
   const findings =
-    tools.length === 0 ? [warn("tools", "there are none", "add `sources:` or `tools.modules`")] : [ok("tools", `${tools.length} load`)];
-  const problems = checkPolicy(config.policy, tools, config.limits).map((problem) =>
-    warn("policy", `${problem.path}: ${problem.message}`, ""),
+    tools.length === 0 && config.mcpSources.length === 0 ? [warn("tools", "there are none", "add `sources:` or `tools.modules`")] : [ok("tools", `${tools.length} load`)];
+  const problems = policyProblems({ config, texts }, tools).map(({ file, line, column, message }) =>
+    warn("policy", `${file}:${line}:${column}: ${message}`, ""),
   );
   return [...findings, ...(problems.length === 0 ? [ok("policy", `fits the tools`)] : problems), ...approverFindings(config, tools)];
 }

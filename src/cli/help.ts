@@ -1,23 +1,32 @@
 import { commonFlags, type Command, type Flag } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { table } from "./terminal.ts";
+import { fold, table } from "./terminal.ts";
 
-/** Help for everything, one family (`policy`) or one command. */
-export function helpText(commands: readonly Command[], about: string): string {
+/** Prose is folded also where no terminal says how wide it is. */
+const aboutCharsMax = 100;
+
+/** Help for everything, one family (`policy`) or one command; folded where a terminal's width is given. */
+export function helpText(commands: readonly Command[], about: string, columns?: number): string {
   const one = commands.find((command) => command.name === about);
-  if (one !== undefined) return commandHelp(one);
+  if (one !== undefined) return commandHelp(one, columns);
   const listed = about === "" ? commands : commands.filter((command) => command.name.startsWith(`${about} `));
-  const lines = [
-    "signalbox: decides whether a tool call may happen, makes it happen, proves what happened",
-    "",
-    "usage: signalbox COMMAND [ARGUMENTS] [FLAGS]",
-    "",
-  ];
-  return `${lines.join("\n")}\n${table(listed.map((command) => ["", usageOf(command), command.summary]))}\n\`signalbox help COMMAND\` tells more. Exit codes: ${Object.values(
-    exitCodes,
-  )
-    .map((row) => `${row.code} ${row.about}`)
-    .join("; ")}.\n`;
+  const head = about === "" ? "signalbox: decides whether a tool call may happen, makes it happen, proves what happened\n\n" : "";
+  const usage = `usage: signalbox ${about === "" ? "COMMAND" : `${about} COMMAND`} [ARGUMENTS] [FLAGS]\n\n`;
+  const more = `\n\`signalbox help ${about === "" ? "" : `${about} `}COMMAND\` tells more.\n`;
+  return `${head}${usage}${table(listing(listed), columns)}${more}${about === "" ? `\nexit codes\n${table(codeRows, columns)}` : ""}`;
+}
+
+/** A row a command, with an empty one between families. */
+function listing(commands: readonly Command[]): readonly (readonly string[])[] {
+  const wordOf = (command: Command | undefined): string => command?.name.split(" ")[0] ?? "";
+  // Commands that are alone under their word stand together.
+  const familyOf = (command: Command): string =>
+    commands.filter((each) => wordOf(each) === wordOf(command)).length > 1 ? wordOf(command) : "";
+  return commands.flatMap((command, index) => {
+    const before = commands[index - 1];
+    const isNext = before !== undefined && familyOf(before) !== familyOf(command);
+    return [...(isNext ? [[]] : []), ["", usageOf(command), command.summary]];
+  });
 }
 
 /** `policy test FILE` with its flags. */
@@ -25,10 +34,12 @@ export function usageOf(command: Command): string {
   return [command.name, ...(command.takes ?? [])].join(" ");
 }
 
-function commandHelp(command: Command): string {
+const codeRows = Object.values(exitCodes).map((row) => ["", String(row.code), row.about]);
+
+function commandHelp(command: Command, columns: number | undefined): string {
   const flags = Object.entries({ ...command.flags, ...commonFlags }).map(([name, flag]) => ["", flagUsage(name, flag), flag.about]);
-  const about = command.about === undefined ? "" : `\n${command.about}\n`;
-  return `${command.summary}\n\nusage: signalbox ${usageOf(command)} [FLAGS]\n${about}\n${table(flags)}`;
+  const about = command.about === undefined ? "" : `\n${fold(command.about, columns ?? aboutCharsMax).join("\n")}\n`;
+  return `${command.summary}\n\nusage: signalbox ${usageOf(command)} [FLAGS]\n${about}\n${table(flags, columns)}`;
 }
 
 function flagUsage(name: string, flag: Flag): string {

@@ -16,7 +16,7 @@ const revoke: Command = {
     const user = invocation.positionals[0] as string;
     const answer = await gatewayClient(invocation)("POST", "/v1/users/revoke", { user, roles });
     if (answer.status !== 200) return refused(invocation, answer);
-    show(invocation, answer.body, () => `${plain(user)} has no longer: ${plain(roles.join(", "))}\n`);
+    show(invocation, answer.body, () => `${plain(user)} no longer has: ${plain(roles.join(", "))}\n`);
     return "ok";
   },
 };

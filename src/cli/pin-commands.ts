@@ -5,6 +5,7 @@ import { show, table } from "./terminal.ts";
 
 interface PinBody {
   readonly tool: string;
+  readonly tier: string;
   readonly state: string;
   readonly digest: string;
   readonly definition: JsonObject;
@@ -73,23 +74,35 @@ function refused(invocation: Parameters<Command["run"]>[0], answer: Parameters<t
 
 function listing(found: readonly PinBody[]): string {
   if (found.length === 0) return "no source offers any tool\n";
-  const rows = found.map(({ tool, state, digest, definition, problems }) => [
+  const rows = found.map(({ tool, tier, state, digest, definition, problems }) => [
     printable(tool),
+    tier,
     state,
     digest.slice(0, 12),
     printable(problems.length > 0 ? problems.join("; ") : descriptionOf(definition)).slice(0, 80),
   ]);
-  return table([["TOOL", "STATE", "DIGEST", "DESCRIPTION"], ...rows]);
+  // An operator who tiers a whole server as `read` may not have seen what all it offers.
+  const doubted = found.filter(({ tier, definition }) => tier === "read" && saysItChanges(definition)).map(({ tool }) => printable(tool));
+  const doubt =
+    doubted.length === 0
+      ? ""
+      : `\ntiered \`read\`, though the server itself says that they change something: ${doubted.join(", ")}\n  mend: leave them out with \`allow:\`, or tier them under \`tiers:\`\n`;
+  return `${table([["TOOL", "TIER", "STATE", "DIGEST", "DESCRIPTION"], ...rows])}${doubt}`;
 }
 
-function details({ tool, state, digest, definition, admittedDefinition, problems }: PinBody): string {
+function details({ tool, tier, state, digest, definition, admittedDefinition, problems }: PinBody): string {
   const shown = (about: string, value: JsonObject): string => `${about}:\n${escaped(JSON.stringify(value, undefined, 2))}\n`;
   return [
-    `${printable(tool)}: ${state}, ${digest}\n`,
+    `${printable(tool)}: ${state}, tier ${tier}, ${digest}\n`,
     ...problems.map((problem) => `  ${printable(problem)}\n`),
     ...(admittedDefinition === undefined ? [] : [shown("admitted", admittedDefinition)]),
     shown("offered", definition),
   ].join("");
+}
+
+function saysItChanges({ annotations }: JsonObject): boolean {
+  const said = annotations as { readonly readOnlyHint?: unknown; readonly destructiveHint?: unknown } | null | undefined;
+  return said?.readOnlyHint === false || said?.destructiveHint === true;
 }
 
 function descriptionOf(definition: JsonObject): string {

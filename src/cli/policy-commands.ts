@@ -2,12 +2,13 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parse } from "yaml";
 import { toolCallError } from "../errors/tool-call-error.ts";
-import { checkPolicy } from "../policy/check.ts";
+import { renderProblems } from "../config/problem.ts";
 import { createPolicyEngine } from "../policy/engine.ts";
 import { parseTestTable, runTestTable } from "../policy/test-table.ts";
 import { configFlag, type Command } from "./command.ts";
 import { explainCommand } from "./explain-command.ts";
-import { configuredTools, requireConfig } from "./installation.ts";
+import { configuredTools, readConfig, requireConfig, showProblems } from "./installation.ts";
+import { policyProblems } from "./policy-problems.ts";
 import { paint, plain, show, table } from "./terminal.ts";
 
 const check: Command = {
@@ -15,14 +16,18 @@ const check: Command = {
   summary: "Say what the policy gets wrong for the tools there are",
   flags: configFlag,
   async run(invocation) {
-    const config = await requireConfig(invocation);
-    if (config === undefined) return "config";
+    const loaded = await readConfig(invocation);
+    if (!("config" in loaded)) {
+      showProblems(loaded, invocation);
+      return "config";
+    }
+    const { config } = loaded;
     const tools = (await configuredTools(config, invocation)).map((each) => each.tool);
-    const problems = checkPolicy(config.policy, tools, config.limits);
+    const problems = policyProblems(loaded, tools);
+    const later = config.mcpSources.map(({ name }) => `\`${name}\``).join(", ");
+    const beside = later === "" ? "" : `; those of ${later} are known to a running gateway only`;
     show(invocation, { problems }, () =>
-      problems.length === 0
-        ? `policy fits ${tools.length} tools\n`
-        : table(problems.map((problem) => [`policy${problem.path}`, problem.message])),
+      problems.length === 0 ? `policy fits ${tools.length} tools${beside}\n` : `${renderProblems(problems, loaded.texts)}\n`,
     );
     return problems.length === 0 ? "ok" : "failed";
   },

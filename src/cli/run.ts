@@ -15,7 +15,7 @@ async function endingOf(line: readonly string[], commands: readonly Command[], s
   const { terminal } = surroundings;
   const parsed = parseCommandLine(line, commands);
   if (parsed.kind === "help") {
-    terminal.out(helpText(commands, parsed.about));
+    terminal.out(helpText(commands, parsed.about, terminal.columns));
     return "ok";
   }
   if (parsed.kind === "problem") {

@@ -198,16 +198,15 @@ async function readOr(path: string, inputs: ConfigInputs): Promise<string | Conf
   try {
     return await inputs.readFile(path);
   } catch (cause) {
-    const isAbsent = (cause as { readonly code?: unknown }).code === "ENOENT";
-    const message = isAbsent ? "there is no such file" : "the file cannot be read";
-    return {
-      file: path,
-      line: 0,
-      column: 0,
-      path: "",
-      message,
-      mend: isAbsent ? "run `signalbox init`, or name another file with `--config`" : "check its permissions",
-    };
+    const { code } = cause as { readonly code?: unknown };
+    const nameAnother = "name another file with `--config`";
+    const [message, mend] =
+      code === "ENOENT"
+        ? ["there is no such file", `run \`signalbox init\`, or ${nameAnother}`]
+        : code === "EISDIR"
+          ? ["this is a folder", nameAnother]
+          : ["the file cannot be read", "check its permissions"];
+    return { file: path, line: 0, column: 0, path: "", message, mend };
   }
 }
 

@@ -15,7 +15,8 @@ listen: 127.0.0.1:7320
 # The installation's own keys (encryption of private values, signatures of the ledger). Made at the first start. Back it up.
 keys: ./signalbox.keys
 
-# API keys. Each is read from where its \`secret:\` points; no key stands in this file. Make one with: openssl rand -hex 24
+# API keys. Each is read from where its \`secret:\` points: a variable (\`secret://env/NAME\`) or a file (\`secret://file/run/secrets/NAME\`). No key
+# stands in this file. Make one with: openssl rand -hex 24
 credentials:
   # What agents call with. It acts for users in these roles, and can never answer an approval.
   agent:
@@ -72,8 +73,9 @@ sources:
   # An MCP server as a source. What it offers waits until an operator has looked at it: \`signalbox tools pins\`, \`signalbox tools admit\`.
   # docs:
   #   mcp:
-  #     command: [mcp-server-filesystem, ./docs]
-  #     tier: read                         # what it says of itself is not asked
+  #     command: [npx, mcp-server-filesystem, ./docs]
+  #     allow: [read_text_file, list_directory]   # all else that it offers is left out
+  #     tier: read                         # of all of these: what it says of itself is not asked; \`tiers:\` for single ones
   #     admit: reads                       # new tools of tier read need no review; changed ones always do
 
 # MCP clients name no user: for whom the calls of a credential are made that come to /mcp or over \`serve --stdio\`.

@@ -32,7 +32,10 @@ export function readYaml(file: string, content: string, limits: Limits): YamlTex
   if (content.length > limits.policyBytesMax) return { problems: [nowhere(file, `the file has more than ${limits.policyBytesMax} bytes`)] };
   try {
     const document = parseDocument(content, { lineCounter: lines, prettyErrors: false, strict: true, uniqueKeys: true, version: "1.2" });
-    const errors = [...document.errors, ...document.warnings].map((error) => placeAt(error.pos[0], describe(error, content)));
+    const found = [...document.errors, ...document.warnings];
+    // Whatever else the parser says of a text with tabs follows from them.
+    const tabs = found.filter(({ code }) => code === "TAB_AS_INDENT");
+    const errors = (tabs.length > 0 ? tabs : found).map((error) => placeAt(error.pos[0], describe(error, content)));
     if (errors.length > 0) return { problems: errors.slice(0, limits.configProblemsMax) };
     if (aliasCount(document) > limits.configAliasesMax)
       return { problems: [nowhere(file, `the file repeats anchors more than ${limits.configAliasesMax} times`)] };

@@ -55,10 +55,10 @@ function readQuery(text: string, route: RouteSpec): Readonly<Record<string, stri
 
 function refusal(where: string, fields: readonly FieldProblem[]): ToolCallError {
   const [first] = fields;
-  const at = first === undefined || first.path === "" ? "" : ` at \`${first.path}\``;
+  const what = first === undefined || first.path === "" ? "it" : `\`${first.path}\``;
   const hint = first?.hint === undefined ? "" : `; ${first.hint}`;
   const more = fields.length > 1 ? ` (and ${fields.length - 1} more)` : "";
-  return toolCallError("REQUEST_INVALID", `${where} is not valid${at}: expected ${first?.expected ?? "another value"}${hint}${more}`, {
+  return toolCallError("REQUEST_INVALID", `${where} is not valid: ${what} must be ${first?.expected ?? "another value"}${hint}${more}`, {
     fields,
   });
 }

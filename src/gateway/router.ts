@@ -79,6 +79,6 @@ function none(method: string, path: string, routes: readonly Route[]): Match {
     kind: "none",
     status: 404,
     allow: undefined,
-    error: toolCallError("NOT_FOUND", `no route \`${shown}\`${hint}. All routes are in /openapi.json`),
+    error: toolCallError("NOT_FOUND", `no route \`${shown}\`${hint}; all are described at \`/docs\` and in \`/openapi.json\``),
   };
 }

@@ -8,6 +8,7 @@ const pinSchema = open(
   {
     tool: text,
     source: text,
+    tier: { enum: ["read", "reversible", "irreversible", "privileged"], description: "As the operator tiers it." },
     state: { enum: ["admitted", "new", "changed", "refused"] },
     digest: { type: "string", description: "SHA-256 of what the source offers now." },
     definition: { type: "object", description: "What the source offers now. Untrusted." },
@@ -15,7 +16,7 @@ const pinSchema = open(
     admittedDefinition: { type: "object", description: "What was admitted, where it differs." },
     problems: { type: "array", items: text },
   },
-  ["tool", "source", "state", "digest", "definition", "problems"],
+  ["tool", "source", "tier", "state", "digest", "definition", "problems"],
 );
 
 const listSources: GuardedRoute = {

@@ -45,7 +45,7 @@ function checkMember(member: string, tools: readonly Tool[], report: Report): vo
 function checkGlobs(globs: readonly string[], tools: readonly Tool[], report: Report): void {
   const names = tools.map((tool) => tool.name);
   for (const glob of globs)
-    if (!tools.some((tool) => matchesTool(glob, tool))) report.add(`\`${glob}\` names no registered tool${nearestHint(glob, names)}`);
+    if (!tools.some((tool) => matchesTool(glob, tool))) report.add(`\`${glob}\` names no registered tool${nearestHint(glob, names)}`, glob);
 }
 
 interface Written {

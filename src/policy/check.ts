@@ -21,7 +21,7 @@ export function checkPolicy(policy: PolicyDocument, tools: readonly Tool[], limi
   for (const [index, rule] of policy.rules.entries()) checkRule(rule, { policy, tools, limits }, report.at("rules").at(index));
   checkHistory(policy, tools, limits, report);
   for (const [index, glob] of policy.limits.blockedActions.entries()) {
-    if (!tools.some((tool) => matchesTool(glob, tool))) report.at("limits").at("blockedActions").at(index).add(noTool(glob, tools));
+    if (!tools.some((tool) => matchesTool(glob, tool))) report.at("limits").at("blockedActions").at(index).add(noTool(glob, tools), glob);
   }
   return problems;
 }
@@ -39,7 +39,7 @@ function checkRoles(policy: PolicyDocument, tools: readonly Tool[], report: Repo
     for (const [index, entry] of entries.entries()) {
       const isPermission = entry.startsWith("permission:");
       const place = report.at(role).at(index);
-      if (!isPermission && !tools.some((tool) => matchesTool(entry, tool))) place.add(noTool(entry, tools));
+      if (!isPermission && !tools.some((tool) => matchesTool(entry, tool))) place.add(noTool(entry, tools), entry);
       const permissions = tools.flatMap((tool) => (tool.permission === undefined ? [] : [`permission:${tool.permission}`]));
       if (isPermission && !permissions.includes(entry)) place.add(`no tool requires \`${entry}\`${nearestHint(entry, permissions)}`);
     }
@@ -58,7 +58,7 @@ function checkFacts(policy: PolicyDocument, tools: readonly Tool[], limits: Limi
   for (const [name, fact] of Object.entries(policy.facts)) {
     const tool = tools.find((each) => matchesTool(fact.tool, each));
     const place = report.at(name).at("tool");
-    if (tool === undefined) place.add(noTool(fact.tool, tools));
+    if (tool === undefined) place.add(noTool(fact.tool, tools), fact.tool);
     else if (tool.tier !== "read") place.add(`\`${fact.tool}\` is ${tool.tier}; a fact is looked up by a read`);
     else checkFactArguments(name, tool, policy, limits, report.at(name).at("arguments"));
     if (!used.has(name)) report.at(name).add(`no rule uses the fact \`${name}\`; remove it or name it as \`facts.${name}\``);
@@ -78,7 +78,7 @@ function checkDirectory({ directory }: PolicyDocument, tools: readonly Tool[], r
   }
   const tool = tools.find((each) => matchesTool(directory.tool, each));
   if (tool === undefined) {
-    place.at("tool").add(noTool(directory.tool, tools));
+    place.at("tool").add(noTool(directory.tool, tools), directory.tool);
     return;
   }
   if (tool.tier !== "read") place.at("tool").add(`\`${tool.name}\` is ${tool.tier}; people are looked up by a read`);
@@ -109,7 +109,7 @@ interface Surroundings {
 
 function checkRule(rule: Rule, { policy, tools, limits }: Surroundings, report: Report): void {
   for (const [index, glob] of rule.on.entries()) {
-    if (!tools.some((tool) => matchesTool(glob, tool))) report.at("on").at(index).add(noTool(glob, tools));
+    if (!tools.some((tool) => matchesTool(glob, tool))) report.at("on").at(index).add(noTool(glob, tools), glob);
   }
   const concerned = tools.filter((tool) => rule.on.some((glob) => matchesTool(glob, tool)));
   if (concerned.length === 0) return;

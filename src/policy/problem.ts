@@ -6,12 +6,14 @@ export interface Problem {
   readonly path: string;
   /** What is wrong and what would be right, on one line. */
   readonly message: string;
+  /** The name of a tool, or of several with stars, that none of the tools has. Whoever knows that more tools come later overlooks it. */
+  readonly missing?: string;
 }
 
 /** Collects problems under a path, so that all are reported at once. */
 export interface Report {
-  /** Adds a problem at this path. */
-  add(message: string): void;
+  /** Adds a problem at this path; `missing` is the name that no tool has, where that is the problem. */
+  add(message: string, missing?: string): void;
   /** The same report one member or index deeper. */
   at(member: string | number): Report;
 }
@@ -19,8 +21,8 @@ export interface Report {
 /** A report that writes into `problems`. */
 export function reportInto(problems: Problem[], path = ""): Report {
   return {
-    add: (message) => {
-      problems.push({ path, message });
+    add: (message, missing) => {
+      problems.push({ path, message, ...(missing !== undefined && { missing }) });
     },
     at: (member) => reportInto(problems, `${path}/${String(member).replaceAll("~", "~0").replaceAll("/", "~1")}`),
   };

@@ -98,7 +98,7 @@ async function moduleTools(paths: readonly string[]): Promise<RegisteredTool[]> 
     } catch (cause) {
       throw toolCallError(
         "CONFIG_INVALID",
-        `the module \`${path}\` under \`tools.modules\` cannot be loaded; run it with node to see why`,
+        `the module \`${path}\` under \`tools.modules\` cannot be loaded: ${loadProblem(cause)}`,
         { cause },
       );
     }
@@ -110,6 +110,14 @@ async function moduleTools(paths: readonly string[]): Promise<RegisteredTool[]> 
     found.push(...tools);
   }
   return found;
+}
+
+// What Node.js itself says of a module is told; what a module throws may hold anything.
+function loadProblem(cause: unknown): string {
+  const { code, message } = cause as { readonly code?: unknown; readonly message?: unknown };
+  const isOfNode = cause instanceof SyntaxError || (typeof code === "string" && code.startsWith("ERR_"));
+  const said = isOfNode && typeof message === "string" ? (message.split("\n")[0] ?? "").trim() : "";
+  return said === "" ? "it throws; run it with node to see what" : `${said.charAt(0).toLowerCase()}${said.slice(1)}`;
 }
 
 function isRegisteredTool(value: unknown): value is RegisteredTool {

@@ -8,7 +8,7 @@ import { fixedBounds } from "../../base/fixed-bounds.ts";
 import { sha256Hex } from "../../base/hash.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import type { SourceListing, SourceState, SourcedTool } from "../../domain/tool-source.ts";
-import type { RegisteredTool, Tool } from "../../domain/tool.ts";
+import type { RegisteredTool, Tier, Tool } from "../../domain/tool.ts";
 import { toolCallError } from "../../errors/tool-call-error.ts";
 import { matchesStars } from "../../policy/glob.ts";
 import { judgeDefinition, type AdmissionVerdict } from "../../registry/admission.ts";
@@ -24,6 +24,8 @@ export interface PinView {
   /** As calls name it. */
   readonly tool: string;
   readonly source: string;
+  /** The tier that the operator gives it, whatever the definition says of itself. */
+  readonly tier: Tier;
   /** `new` and `changed` wait for review; `refused` cannot be admitted as it is. */
   readonly state: "admitted" | "new" | "changed" | "refused";
   /** Digest of what the source offers now: what has to be named to admit it. */
@@ -350,6 +352,7 @@ function viewOf({ tool, sourced, digest, verdict, pin }: Offered): PinView {
     source: tool.source,
     state: verdict.kind === "waits" ? verdict.why : verdict.kind === "refused" ? "refused" : "admitted",
     digest,
+    tier: tool.tier,
     definition: sourced.definition,
     admittedDigest: verdict.kind === "admitted" ? digest : admitted?.digest,
     admittedDefinition: isDifferent && verdict.kind !== "admitted" ? admitted.definition : undefined,

@@ -57,6 +57,7 @@ class StdioLink implements Link {
   /** Messages since the last one that answered a request. */
   #strayCount = 0;
   #isGone = false;
+  #endMessage = "the server's process has ended";
   #closing: Promise<void> | undefined;
 
   constructor(parts: StdioParts) {
@@ -91,7 +92,7 @@ class StdioLink implements Link {
 
   request(request: LinkRequest): Promise<JsonObject> {
     return new Promise((resolve, reject) => {
-      if (this.#isGone) return reject(new LinkFailure({ kind: "unreached", message: "the server's process has ended" }));
+      if (this.#isGone) return reject(new LinkFailure({ kind: "unreached", message: this.#endMessage }));
       if (request.signal.aborted) return reject(new LinkFailure({ kind: "aborted", message: "given up before it was sent" }));
       if (this.#waiting.size >= this.#parts.limits.mcpCallsWaitingMax)
         return reject(new LinkFailure({ kind: "busy", message: "too many calls wait for this server" }));
@@ -215,7 +216,15 @@ class StdioLink implements Link {
     this.#isGone = true;
     // Whatever it has started and left behind.
     if (cause === undefined) this.#kill("SIGKILL");
-    for (const id of this.#waiting.keys())
-      this.#settle(id)?.reject(new LinkFailure({ kind: "lost", message: "the server's process ended before it answered", cause }));
+    else this.#endMessage = startProblem(cause);
+    const message = cause === undefined ? "the server's process ended before it answered" : this.#endMessage;
+    for (const id of this.#waiting.keys()) this.#settle(id)?.reject(new LinkFailure({ kind: "lost", message, cause }));
   }
+}
+
+// The program's name is left out: a model may read this too.
+function startProblem(cause: NodeJS.ErrnoException): string {
+  if (cause.code === "ENOENT") return "the server cannot be started: no such program or folder; mend its `command`";
+  if (cause.code === "EACCES") return "the server cannot be started: its program may not be run; mend its `command` or the file's mode";
+  return "the server cannot be started; mend its `command`";
 }
