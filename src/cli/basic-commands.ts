@@ -39,11 +39,7 @@ const init: Command = {
         { cause },
       );
     }
-    show(
-      invocation,
-      { written: path },
-      () => `wrote ${path}\n${nextSteps}`,
-    );
+    show(invocation, { written: path }, () => `wrote ${path}\n${nextSteps}`);
     return "ok";
   },
 };

@@ -92,7 +92,7 @@ function answerText(invocation: Invocation, body: JsonObject, outcome: JsonObjec
   }
   if (outcome["kind"] === "pending") {
     const waiting = outcome["waiting"] as JsonObject;
-    const next = waiting["kind"] === "person" ? `approve with: signalbox approvals approve ${jsonText(waiting["approvalId"])}\n` : "";
+    const next = waiting["kind"] === "person" ? `a person looks at it: signalbox approvals show ${jsonText(waiting["approvalId"])}\n` : "";
     return `${paint(terminal, "yellow", "pending")} ${id}${plain(jsonText(waiting["summary"] ?? outcome["message"] ?? ""))}\n${next}`;
   }
   const error = outcome["error"] as JsonObject;

@@ -31,6 +31,20 @@ const lead = (line: readonly string[]): Promise<Ran> =>
 const forAda = ["--user", "ada", "--role", "support"];
 
 describe("a whole installation", () => {
+  test("says what is missing in a call instead of failing inside", async () => {
+    const missing = await agent(["call", "shop.get_order", "--args", "@absent.json", ...forAda]);
+    expect(missing.code).toBe(2);
+    expect(missing.err).toMatch(/--args: `.*absent\.json` cannot be read; name a file after the @/);
+    const nobody = await run(folder, ["call", "shop.get_order", "--role", "support", "--url", url], {
+      SIGNALBOX_KEY: environment.AGENT_KEY,
+    });
+    expect(nobody).toMatchObject({ code: 2, err: expect.stringContaining("add `--user NAME`, or name a session") as string });
+    const misspelt = await run(folder, ["call", "shop.get_order", "--args", '{"order":"A-1"}', ...forAda, "--url", url], {
+      SIGNALBOX_KEY: environment.AGENT_KEY,
+    });
+    expect(misspelt.out).toContain("  /orderId must be given: a string; `order` is not an argument here; rename it to `orderId`");
+  });
+
   test("calls a system over HTTP, asks a person, acts once, and proves it afterwards", async () => {
     const read = await agent(["call", "shop.get_order", "--args", '{"orderId":"A-1"}', ...forAda]);
     expect(read).toMatchObject({ code: 0 });

@@ -226,14 +226,12 @@ async function secretFindings(
   return [...findings, ...warnings.map((text) => warn(check, text, "chmod 600 the file"))];
 }
 
-async function checkTools(
-  config: Config,
-  invocation: Invocation,
-  texts: Readonly<Record<string, string>>,
-): Promise<readonly Finding[]> {
+async function checkTools(config: Config, invocation: Invocation, texts: Readonly<Record<string, string>>): Promise<readonly Finding[]> {
   const tools = (await configuredTools(config, invocation)).map((each) => each.tool);
   const findings =
-    tools.length === 0 && config.mcpSources.length === 0 ? [warn("tools", "there are none", "add `sources:` or `tools.modules`")] : [ok("tools", `${tools.length} load`)];
+    tools.length === 0 && config.mcpSources.length === 0
+      ? [warn("tools", "there are none", "add `sources:` or `tools.modules`")]
+      : [ok("tools", `${tools.length} load`)];
   const problems = policyProblems({ config, texts }, tools).map(({ file, line, column, message }) =>
     warn("policy", `${file}:${line}:${column}: ${message}`, ""),
   );

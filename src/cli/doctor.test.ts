@@ -94,3 +94,36 @@ test("names an address that another program has", async () => {
   server.close();
   expect(found.find((finding) => finding.check === "address")).toMatchObject({ status: "warn" });
 });
+
+test("names the line of what a policy gets wrong, and does not miss tools that only a running gateway knows", async () => {
+  const { found } = await examine((text) =>
+    text
+      .replace("[shop.get_order, shop.refund, shop.pickup]", "[shop.get_ordr, docs.*]")
+      .replace("sources:\n", "sources:\n  docs: { mcp: { command: [no-such-program] } }\n"),
+  );
+  expect(found.filter(({ check }) => check === "policy")).toMatchObject([
+    { status: "warn", message: expect.stringMatching(/changed\.yaml:\d+:\d+: `shop\.get_ordr` names no registered tool/) as string },
+  ]);
+});
+
+test("says of a module why it does not load, but not what it throws itself", async () => {
+  await writeFile(join(folder, "lost.mjs"), 'import "no-such-package";\n');
+  await writeFile(join(folder, "broken.mjs"), 'throw new Error("the password is hunter2");\n');
+  const of = async (module: string): Promise<string> =>
+    JSON.stringify((await examine((text) => `${text}tools: { modules: [./${module}] }\n`)).found.filter(({ check }) => check === "tools"));
+  expect(await of("absent.ts")).toMatch(/`tools\.modules` cannot be loaded: cannot find /);
+  expect(await of("lost.mjs")).toMatch(/cannot be loaded: .*no-such-package/);
+  const broken = await of("broken.mjs");
+  expect(broken).toContain("cannot be loaded: it throws; run it with node to see what");
+  expect(broken).not.toContain("hunter2");
+});
+
+test("says of a folder that it is no file, and of a tab nothing else", async () => {
+  const folded = await run(folder, ["doctor", "--config", "."]);
+  expect(folded.out).toContain("this is a folder");
+  const { found } = await examine((text) => text.replace(/^ {2}(lead|operator)/gm, "\t$1"));
+  expect(found.filter(({ check }) => check === "configuration").map(({ message }) => message.replace(/^.*: /, ""))).toEqual([
+    "a tab is used for indentation",
+    "a tab is used for indentation",
+  ]);
+});

@@ -13,3 +13,22 @@ test("help of a command names each of its flags, and of a family each of its com
   expect(helpText(commands, "approvals")).toMatch(/approvals list[\s\S]*approvals reject/);
   expect(helpText(commands, "approvals")).not.toContain("policy check");
 });
+
+test("help fits the terminal, and stands unfolded where there is none", () => {
+  const lines = helpText(commands, "", 80).split("\n");
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+  const words = (text: string): string => text.replace(/\s+/g, " ");
+  expect(words(lines.join("\n"))).toBe(words(helpText(commands, "")));
+  expect(
+    helpText(commands, "")
+      .split("\n")
+      .filter((line) => line.startsWith("  approvals show ID")).length,
+  ).toBe(1);
+  for (const command of commands)
+    for (const line of helpText(commands, command.name, 80).split("\n"))
+      expect(line.length <= 80 || !line.trim().includes(" "), line).toBe(true);
+});
+
+test("help sets families apart", () => {
+  expect(helpText(commands, "")).toMatch(/ {2}init .*\n {2}doctor .*\n {2}serve .*\n {2}call TOOL .*\n\n {2}approvals list/);
+});

@@ -10,7 +10,8 @@ export function helpText(commands: readonly Command[], about: string, columns?: 
   const one = commands.find((command) => command.name === about);
   if (one !== undefined) return commandHelp(one, columns);
   const listed = about === "" ? commands : commands.filter((command) => command.name.startsWith(`${about} `));
-  const head = about === "" ? "signalbox: decides whether a tool call may happen, makes it happen, proves what happened\n\n" : "";
+  const what = "signalbox: decides whether a tool call may happen, makes it happen, proves what happened";
+  const head = about === "" ? `${fold(what, columns ?? aboutCharsMax).join("\n")}\n\n` : "";
   const usage = `usage: signalbox ${about === "" ? "COMMAND" : `${about} COMMAND`} [ARGUMENTS] [FLAGS]\n\n`;
   const more = `\n\`signalbox help ${about === "" ? "" : `${about} `}COMMAND\` tells more.\n`;
   return `${head}${usage}${table(listing(listed), columns)}${more}${about === "" ? `\nexit codes\n${table(codeRows, columns)}` : ""}`;
@@ -39,7 +40,7 @@ const codeRows = Object.values(exitCodes).map((row) => ["", String(row.code), ro
 function commandHelp(command: Command, columns: number | undefined): string {
   const flags = Object.entries({ ...command.flags, ...commonFlags }).map(([name, flag]) => ["", flagUsage(name, flag), flag.about]);
   const about = command.about === undefined ? "" : `\n${fold(command.about, columns ?? aboutCharsMax).join("\n")}\n`;
-  return `${command.summary}\n\nusage: signalbox ${usageOf(command)} [FLAGS]\n${about}\n${table(flags, columns)}`;
+  return `${fold(command.summary, columns ?? aboutCharsMax).join("\n")}\n\nusage: signalbox ${usageOf(command)} [FLAGS]\n${about}\n${table(flags, columns)}`;
 }
 
 function flagUsage(name: string, flag: Flag): string {

@@ -61,7 +61,12 @@ export function renderProblems(problems: readonly ConfigProblem[], texts: Readon
 }
 
 function renderProblem(problem: ConfigProblem, text: string | undefined): string {
-  const place = problem.line > 0 ? `${problem.file}:${problem.line}:${problem.column}` : problem.path === "" ? problem.file : `${problem.file}: ${problem.path}`;
+  const place =
+    problem.line > 0
+      ? `${problem.file}:${problem.line}:${problem.column}`
+      : problem.path === ""
+        ? problem.file
+        : `${problem.file}: ${problem.path}`;
   const lines = [`${place}: ${problem.message}`];
   const quoted = problem.line > 0 ? text?.split(/\r\n|[\r\n]/)[problem.line - 1] : undefined;
   if (quoted !== undefined) lines.push(...quoteLine(quoted, problem));

@@ -96,11 +96,9 @@ async function moduleTools(paths: readonly string[]): Promise<RegisteredTool[]> 
     try {
       exports = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
     } catch (cause) {
-      throw toolCallError(
-        "CONFIG_INVALID",
-        `the module \`${path}\` under \`tools.modules\` cannot be loaded: ${loadProblem(cause)}`,
-        { cause },
-      );
+      throw toolCallError("CONFIG_INVALID", `the module \`${path}\` under \`tools.modules\` cannot be loaded: ${loadProblem(cause)}`, {
+        cause,
+      });
     }
     const tools = Object.values(exports)
       .flatMap((value): readonly unknown[] => (Array.isArray(value) ? value : [value]))

@@ -133,6 +133,13 @@ describe("a server's process", () => {
     for (const [index, wait] of waits.entries()) expect(wait).toBeLessThan(40 * 2 ** index);
   });
 
+  it("that cannot be started says what to mend, and fails every call at once", async () => {
+    const up = await startSource({ kind: "stdio", command: ["no-such-program-of-ours"] });
+    started.push(up);
+    expect(up.source.state().kind).toBe("down");
+    expect(up.notes[0]).toContain("cannot be started: no such program or folder; mend its `command`");
+  });
+
   it("that was up for mcpSteadyMs counts as healthy again; one that dies sooner waits longer each time", async () => {
     const random = { ...systemRandom, sample: () => 0.99 };
     for (const [mcpSteadyMs, factor] of [
