@@ -47,6 +47,16 @@ export const fixedTable = {
     about: "of a tool or source in the window, before its share of failures says anything",
   },
   // What people and models are shown.
+  helpCharsMax: {
+    value: 100,
+    unit: "characters",
+    about: "a line of prose in the help of a command, where no terminal says how wide it is",
+  },
+  foldedCharsMin: {
+    value: 24,
+    unit: "characters",
+    about: "a last column of the command line is never folded narrower, however narrow the terminal",
+  },
   shownNameCharsMax: { value: 80, unit: "characters", about: "a name where people read it, such as that of a tool on a card" },
   shownAboutCharsMax: { value: 200, unit: "characters", about: "what a tool is for, on the card of a plan" },
   quotedCharsMax: { value: 60, unit: "characters", about: "a value or a name from outside, quoted inside a sentence" },

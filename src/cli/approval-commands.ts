@@ -83,6 +83,8 @@ const reject: Command = {
   },
 };
 
+const missed: Readonly<Record<string, string>> = { denied: "was denied", unknown: "may have happened or not" };
+
 async function answer(invocation: Invocation, decision: JsonObject): Promise<Ending> {
   const path = `/v1/approvals/${encodeURIComponent(invocation.positionals[0] as string)}/answer`;
   const answered = await gatewayClient(invocation)("POST", path, decision);
@@ -90,12 +92,15 @@ async function answer(invocation: Invocation, decision: JsonObject): Promise<End
   const outcome = (answered.body["answer"] as JsonObject | undefined)?.["outcome"] as JsonObject | undefined;
   const state = jsonText((answered.body["approval"] as JsonObject)["state"]);
   const said = decision["approve"] === true ? "approved" : "rejected";
-  show(
-    invocation,
-    answered.body,
-    () => `${said}; the approval is ${state}${outcome === undefined ? "" : `, the call is ${jsonText(outcome["kind"])}`}\n`,
-  );
-  return "ok";
+  const error = outcome?.["error"] as JsonObject | undefined;
+  const isMissed = decision["approve"] === true && error !== undefined;
+  show(invocation, answered.body, () => {
+    if (isMissed)
+      return `approved, but the call ${missed[jsonText(outcome?.["kind"])] ?? "failed"}: ${plain(`${jsonText(error["code"])}: ${jsonText(error["message"])}`)}; the approval is ${state}\n`;
+    return `${said}; the approval is ${state}${outcome === undefined ? "" : `, the call is ${jsonText(outcome["kind"])}`}\n`;
+  });
+  if (!isMissed) return "ok";
+  return outcome?.["kind"] === "unknown" ? "unknown" : "failed";
 }
 
 const groups: Command = {

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { access, constants } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { backup as copyDatabase, DatabaseSync } from "node:sqlite";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { backUpPostgres } from "../store/postgres-backup.ts";
@@ -23,6 +24,15 @@ const backup: Command = {
     if (config.store.kind === "memory") throw toolCallError("CONFIG_INVALID", "the store is `memory`: there is nothing to copy");
     const target = resolve(invocation.folder, invocation.positionals[0] as string);
     if (existsSync(target)) throw toolCallError("REQUEST_INVALID", `\`${target}\` exists already; name another file`);
+    await access(dirname(target), constants.W_OK).catch((cause: unknown) => {
+      throw toolCallError(
+        "REQUEST_INVALID",
+        `the folder of \`${target}\` is not there or cannot be written; make it, or name another file`,
+        {
+          cause,
+        },
+      );
+    });
     if (config.store.kind === "postgres") {
       await backUpPostgres({ address: databaseAddress(config.store.url), path: target });
       show(invocation, { written: target }, () => `wrote ${target}\n`);

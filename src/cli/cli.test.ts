@@ -31,6 +31,14 @@ const lead = (line: readonly string[]): Promise<Ran> =>
 const forAda = ["--user", "ada", "--role", "support"];
 
 describe("a whole installation", () => {
+  test("says where a backup cannot be written", async () => {
+    const ran = await run(folder, ["backup", "absent/copy.db"]);
+    expect(ran).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/the folder of `.*copy\.db` is not there or cannot be written/) as string,
+    });
+  });
+
   test("says what is missing in a call instead of failing inside", async () => {
     const missing = await agent(["call", "shop.get_order", "--args", "@absent.json", ...forAda]);
     expect(missing.code).toBe(2);

@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { commands } from "./commands.ts";
 import { commandPage, helpText } from "./help.ts";
+import { fold } from "./terminal.ts";
 
 test("docs/cli.md is in step with the commands", () => {
   expect(readFileSync(new URL("../../docs/cli.md", import.meta.url), "utf8")).toBe(commandPage(commands));
@@ -31,4 +33,14 @@ test("help fits the terminal, and stands unfolded where there is none", () => {
 
 test("help sets families apart", () => {
   expect(helpText(commands, "")).toMatch(/ {2}init .*\n {2}doctor .*\n {2}serve .*\n {2}call TOOL .*\n\n {2}approvals list/);
+});
+
+test("a line of help has at most helpCharsMax characters without a terminal, and a folded column at least foldedCharsMin", () => {
+  const { helpCharsMax, foldedCharsMin } = fixedBounds;
+  const prose = helpText(commands, "serve").split("\n\n")[2] ?? "";
+  const lengths = prose.split("\n").map((line) => line.length);
+  expect(Math.max(...lengths)).toBeLessThanOrEqual(helpCharsMax);
+  expect(Math.max(...lengths)).toBeGreaterThan(helpCharsMax - 10);
+  const narrow = fold("a ".repeat(60).trim(), 3);
+  expect(narrow[0]?.length).toBe(foldedCharsMin - 1);
 });

@@ -1,9 +1,7 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { commonFlags, type Command, type Flag } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { fold, table } from "./terminal.ts";
-
-/** Prose is folded also where no terminal says how wide it is. */
-const aboutCharsMax = 100;
 
 /** Help for everything, one family (`policy`) or one command; folded where a terminal's width is given. */
 export function helpText(commands: readonly Command[], about: string, columns?: number): string {
@@ -11,7 +9,7 @@ export function helpText(commands: readonly Command[], about: string, columns?: 
   if (one !== undefined) return commandHelp(one, columns);
   const listed = about === "" ? commands : commands.filter((command) => command.name.startsWith(`${about} `));
   const what = "signalbox: decides whether a tool call may happen, makes it happen, proves what happened";
-  const head = about === "" ? `${fold(what, columns ?? aboutCharsMax).join("\n")}\n\n` : "";
+  const head = about === "" ? `${fold(what, columns ?? fixedBounds.helpCharsMax).join("\n")}\n\n` : "";
   const usage = `usage: signalbox ${about === "" ? "COMMAND" : `${about} COMMAND`} [ARGUMENTS] [FLAGS]\n\n`;
   const more = `\n\`signalbox help ${about === "" ? "" : `${about} `}COMMAND\` tells more.\n`;
   return `${head}${usage}${table(listing(listed), columns)}${more}${about === "" ? `\nexit codes\n${table(codeRows, columns)}` : ""}`;
@@ -39,8 +37,8 @@ const codeRows = Object.values(exitCodes).map((row) => ["", String(row.code), ro
 
 function commandHelp(command: Command, columns: number | undefined): string {
   const flags = Object.entries({ ...command.flags, ...commonFlags }).map(([name, flag]) => ["", flagUsage(name, flag), flag.about]);
-  const about = command.about === undefined ? "" : `\n${fold(command.about, columns ?? aboutCharsMax).join("\n")}\n`;
-  return `${fold(command.summary, columns ?? aboutCharsMax).join("\n")}\n\nusage: signalbox ${usageOf(command)} [FLAGS]\n${about}\n${table(flags, columns)}`;
+  const about = command.about === undefined ? "" : `\n${fold(command.about, columns ?? fixedBounds.helpCharsMax).join("\n")}\n`;
+  return `${fold(command.summary, columns ?? fixedBounds.helpCharsMax).join("\n")}\n\nusage: signalbox ${usageOf(command)} [FLAGS]\n${about}\n${table(flags, columns)}`;
 }
 
 function flagUsage(name: string, flag: Flag): string {

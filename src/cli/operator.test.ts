@@ -241,3 +241,16 @@ test(verifies("AUTH-15", "calls that are put off are listed and cancelled from t
   const cancelled = await as("LEAD_KEY", ["deferrals", "cancel", "call_none", "--reason", "no"]);
   expect([cancelled.code, cancelled.json]).toMatchObject([1, { error: { code: "NOT_FOUND" } }]);
 });
+
+test("who said yes is told that the call did not run, and the command fails", async () => {
+  const forLate = ["--key", "late", "--user", "late", "--role", "support"];
+  const asked = await as("AGENT_KEY", ["call", "shop.refund", "--args", '{"orderId":"A-7"}', ...forLate]);
+  const { waiting } = (asked.json as { outcome: { waiting: { approvalId: string } } }).outcome;
+  const taken = await run(folder, ["users", "revoke", "late", "--role", "support", "--url", url], {
+    SIGNALBOX_KEY: environment.OPERATOR_KEY,
+  });
+  expect(taken).toMatchObject({ code: 0, out: "late no longer has: support\n" });
+  const yes = await run(folder, ["approvals", "approve", waiting.approvalId, "--url", url], { SIGNALBOX_KEY: environment.LEAD_KEY });
+  expect(yes).toMatchObject({ code: 1 });
+  expect(yes.out).toMatch(/^approved, but the call (was denied|failed): [A-Z_]+: .*; the approval is void\n$/);
+});

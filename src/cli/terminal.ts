@@ -1,3 +1,4 @@
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { JsonObject } from "../domain/json.ts";
 
 /** Where a command writes. */
@@ -35,11 +36,9 @@ export function table(rows: readonly (readonly string[])[], columns?: number): s
     .join("");
 }
 
-const foldedCharsMin = 24;
-
 /** A text as lines of at most so many characters, broken between words; never narrower than a few words. */
 export function fold(text: string, charsMax: number): readonly string[] {
-  const width = Math.max(charsMax, foldedCharsMin);
+  const width = Math.max(charsMax, fixedBounds.foldedCharsMin);
   const lines: string[] = [];
   for (const word of text.split(" ")) {
     const last = lines.at(-1);

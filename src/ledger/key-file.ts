@@ -82,7 +82,13 @@ function isPair(pair: unknown): boolean {
 /** Writes beside the file and puts it in place whole: `link` refuses to replace one that another process made meanwhile, `rename` replaces. */
 async function writeKeyFile(parts: KeyFileParts, content: KeyFile, place: (from: string, to: string) => Promise<void>): Promise<void> {
   const draft = `${parts.path}.${parts.random.bytes(6).toString("hex")}`;
-  const file = await open(draft, "wx", 0o600);
+  const file = await open(draft, "wx", 0o600).catch((cause: unknown) => {
+    throw toolCallError(
+      "CONFIG_INVALID",
+      `the key file \`${parts.path}\` cannot be written; make its folder, give the right to write there, or name another place under \`keys\``,
+      { cause },
+    );
+  });
   try {
     await file.writeFile(`${JSON.stringify(content, undefined, 2)}\n`);
     await file.sync();

@@ -66,6 +66,13 @@ describe("a key file", () => {
     expect(readdirSync(folder.path(""))).toEqual(["keys.json"]);
   });
 
+  it("says where it cannot be made", async () => {
+    await expect(openKeyFile({ ...parts("a"), path: folder.path("absent/keys.json") })).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+      message: expect.stringMatching(/the key file `.*keys\.json` cannot be written; make its folder/) as string,
+    });
+  });
+
   it("is one for several processes that make it at once", async () => {
     const keyrings = await Promise.all(["a", "b", "c", "d"].map((seed) => openKeyFile(parts(seed))));
     expect(new Set(keyrings.map(({ currentId }) => currentId)).size).toBe(1);
