@@ -128,6 +128,8 @@ export const fixedTable = {
   recordObjectsMax: { value: 200, unit: "objects", about: "of one result that are looked at for names that the user said" },
   recordCharsMax: { value: 100_000, unit: "characters", about: "of one result that are searched for names that the user said" },
   recordNameCharsMin: { value: 6, unit: "characters", about: "a record's name that the user may mean by saying it" },
+  toolNounCharsMin: { value: 3, unit: "characters", about: "a word of a tool's name by which the user may call what it handles" },
+  handledWordsMax: { value: 4, unit: "words", about: "behind a verb that says little, among which is what the tool handles" },
   guardedWordsMin: { value: 5, unit: "words", about: "in a row of guarded text that make a longer text guarded" },
   memberNameCharsMax: { value: 100, unit: "characters", about: "a member's name that is looked at for what it means" },
   flowCallsKnownMax: { value: 2_000, unit: "calls", about: "latest calls that need not be read back from the ledger" },

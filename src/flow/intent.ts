@@ -2,6 +2,7 @@
  * Did the user ask for this kind of action? Answered from the user's own words alone: by the phrases a tool declares, else by the verbs that speakers
  * of five languages use for what the tool does. *Unknown* where nothing can be said: no words, a language without a pack, a tool of unclear kind.
  */
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { defaultLimits } from "../base/limits.ts";
 import type { Tool } from "../domain/tool.ts";
 import { compilePattern, type Pattern } from "../schema/patterns.ts";
@@ -176,11 +177,30 @@ export function kindsOf(tool: Pick<Tool, "name" | "description">): readonly Acti
 }
 
 function kindsIn(text: string): readonly ActionKind[] {
-  for (const word of text.split(" ")) {
-    const kinds = (Object.keys(kindsByVerb) as ActionKind[]).filter((kind) => kindsByVerb[kind].includes(word));
+  const words = text.split(" ");
+  for (const [index, word] of words.entries()) {
+    const verb = (Object.keys(kindsByVerb) as ActionKind[]).filter((kind) => kindsByVerb[kind].includes(word));
+    const handled = lightVerbs.has(word) ? kindsByObject(words.slice(index + 1, index + 1 + fixedBounds.handledWordsMax)) : [];
+    const kinds = [...new Set([...verb, ...handled])];
     if (kinds.length > 0) return isPublic(text, kinds) ? [...kinds, "post"] : kinds;
   }
   return [];
+}
+
+/** Verbs that say little by themselves: what they act on says what is done, as in "make a reservation" or "send money". */
+const lightVerbs = new Set(
+  "send make create add new open submit issue initiate place set put schedule start register generate write request give setup".split(" "),
+);
+const objects: Readonly<Partial<Record<ActionKind, RegExp>>> = {
+  pay: /^(?:money|payments?|payouts?|funds|cash|transfers?|transactions?|refunds?|remittances?|donations?|orders?|purchases?)$/,
+  book: /^(?:bookings?|reservations?|appointments?)$/,
+  send: /^(?:e?mails?|messages?|sms|repl(?:y|ies))$/,
+  post: /^(?:posts?|comments?|tweets?|reviews?|announcements?)$/,
+  share: /^(?:invitations?|invites?|permissions?|access)$/,
+};
+
+function kindsByObject(words: readonly string[]): readonly ActionKind[] {
+  return (Object.keys(objects) as ActionKind[]).filter((kind) => words.some((word) => objects[kind]?.test(word)));
 }
 
 /** Whoever sends something to a channel or a board posts it there. */

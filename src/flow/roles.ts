@@ -62,6 +62,8 @@ interface Place {
   readonly field: string;
   readonly isNested: boolean;
   readonly schema: Json | undefined;
+  /** Schema of the object whose member stands here, or an item of a list that is its member. */
+  readonly holder: Json | undefined;
   /** What was declared here, or else for the nearest place above. */
   readonly given: ArgumentRole | undefined;
   /** Of text or a number that stands here. */
@@ -72,7 +74,7 @@ interface Place {
   item: Place | undefined;
 }
 
-type At = Pick<Place, "pattern" | "pointer" | "step" | "field" | "isNested" | "schema">;
+type At = Pick<Place, "pattern" | "pointer" | "step" | "field" | "isNested" | "schema" | "holder">;
 
 /** The places in the arguments of one tool. Each is worked out once, since the calls of a tool have the same. */
 class Places {
@@ -87,7 +89,10 @@ class Places {
     this.#roles = argumentRoles;
     this.#hasDeclared = declared.length > 0;
     this.#hasSingleItems = declared.some((pointer) => /\/\d/.test(pointer));
-    this.top = this.#place({ pattern: "", pointer: "", step: "", field: "", isNested: false, schema: inputSchema }, undefined);
+    this.top = this.#place(
+      { pattern: "", pointer: "", step: "", field: "", isNested: false, schema: inputSchema, holder: undefined },
+      undefined,
+    );
   }
 
   /** Of a member of the object that stands at a place. */
@@ -97,7 +102,7 @@ class Places {
     const step = key.includes("~") || key.includes("/") ? key.replaceAll("~", "~0").replaceAll("/", "~1") : key;
     const at = { pattern: `${place.pattern}/${step}`, pointer: `${place.pointer}/${step}`, step };
     const isNested = place.isNested || place !== this.top;
-    const made = this.#place({ ...at, field: key, isNested, schema: inner(place.schema, key) }, place.given);
+    const made = this.#place({ ...at, field: key, isNested, schema: inner(place.schema, key), holder: place.schema }, place.given);
     // Names that callers choose freely are worked out each time once there are too many.
     if (this.#keptCount < fixedBounds.argumentPlacesMax) place.members.set(key, made);
     this.#keptCount += 1;
@@ -111,9 +116,9 @@ class Places {
     return place.item;
   }
 
-  #itemOf({ pattern, pointer, field, isNested, schema, given }: Place, step: string): Place {
+  #itemOf({ pattern, pointer, field, isNested, schema, holder, given }: Place, step: string): Place {
     return this.#place(
-      { pattern: `${pattern}/*`, pointer: `${pointer}/${step}`, step, field, isNested, schema: inner(schema, undefined) },
+      { pattern: `${pattern}/*`, pointer: `${pointer}/${step}`, step, field, isNested, schema: inner(schema, undefined), holder },
       given,
     );
   }
@@ -125,7 +130,7 @@ class Places {
       ...at,
       given: declared ?? above,
       // Where somebody said what the arguments mean, those left out steer nothing.
-      role: meant ?? (this.#hasDeclared ? "content" : inferredRole(at.field, at.schema)),
+      role: meant ?? (this.#hasDeclared || isVenue(at.field, at.holder) ? "content" : inferredRole(at.field, at.schema)),
       isDeclared: meant !== undefined,
       members: new Map(),
       item: undefined,
@@ -198,6 +203,20 @@ const guesses: readonly Guess[] = [
     /\b(body|content|contents|text|message|subject|title|description|summary|comment|note|notes|caption|name|reason|label|review|post|tweet|reply|data|details|instructions?|prompt|query|keywords?|search)\b/,
   ],
 ];
+
+const eventMembers = [/\b(?:title|subject|summary|name)\b/, /\b(?:starts?|begins?)\b/, /\b(?:ends?|duration)\b/];
+
+/**
+ * Whether a member says where something takes place: a place beside a title, a beginning and an end. It is read by those who come, and nothing goes
+ * there, unlike the place of a delivery or of a device.
+ */
+export function isVenue(field: string, holder: Json | undefined): boolean {
+  if (!/\b(?:location|venue|place)s?$/.test(splitName(field))) return false;
+  const properties = memberOf(holder, "properties");
+  if (typeof properties !== "object" || properties === null) return false;
+  const names = Object.keys(properties).map(splitName);
+  return eventMembers.every((member) => names.some((name) => member.test(name)));
+}
 
 /** What names suggest under one schema, which is the same at every call of its tool. */
 const known = new WeakMap<object, Map<string, ArgumentRole | undefined>>();

@@ -149,6 +149,7 @@ function isLoose({ source, role, roleFrom }: Traced, facts: FlowFacts): boolean 
 }
 
 function looseWords({ role, source, origin }: Traced): string {
+  if (role === "content") return "the user said what it is to be called, and this name comes from untrusted text";
   const what = `the ${role}`;
   if (source === "nowhere") return `${what} was not said by the user and was read nowhere`;
   return origin === undefined ? `${what} comes from untrusted text` : `${what} comes from untrusted text, read by \`${origin.tool}\``;

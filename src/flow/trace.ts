@@ -6,6 +6,7 @@ import { driftOf, type Drift } from "./drift.ts";
 import { fold, foldValue } from "./fold.ts";
 import { intentOf, type Intent } from "./intent.ts";
 import { amountForm, dayForm, type SessionKnowledge } from "./knowledge.ts";
+import { saysNumbered } from "./numbered.ts";
 import { pointingOf, type Pointing } from "./pointing.ts";
 import type { Guarded } from "./guarded-text.ts";
 import { barredFrom, type KnownRecipient, type Recipients } from "./recipients.ts";
@@ -14,6 +15,7 @@ import { argumentLeaves, type ArgumentLeaf } from "./roles.ts";
 import { judgeFlow, type FlowVerdict, type GuardedValue, type Source, type Traced } from "./rules.ts";
 import { forgottenOrigin } from "./shingles.ts";
 import { amountOf, dayOf, spellingsOfAmount, spellingsOfDay } from "./spellings.ts";
+import { isRenamed, isTitle } from "./spelled-out.ts";
 import { actionablesIn, normalEmail, normalUrl, urlParts, type Actionable } from "./tokens.ts";
 
 /** What is traced. */
@@ -67,11 +69,13 @@ export function traceCall(call: FlowCall, knowledge: SessionKnowledge): FlowTrac
     const role = roleOf(leaf);
     if (role === "control") continue;
     if (steeringRoles.includes(role)) {
-      steering.push(traceValue({ leaf, role, knowledge, isFetch, isAsked, pointing, planned: call.planned }));
+      steering.push(traceValue({ tool, leaf, role, knowledge, isFetch, isAsked, pointing, planned: call.planned }));
       // Whoever runs a page reads what its address says.
       if (typeof leaf.value === "string" && isGuardedUrl(leaf.value, texts)) guarded.push(guardedValue(leaf, role, notForThem));
     } else if (typeof leaf.value === "string") {
       carried.push(...carriedBy(leaf, leaf.value, knowledge));
+      const renamed = isAsked ? traceTitle(leaf, leaf.value, call.tool, knowledge) : undefined;
+      if (renamed !== undefined) steering.push({ pointer: leaf.pointer, role, roleFrom: fromOf(leaf), text: leaf.value, ...renamed });
       const circles = circlesOf(leaf.value, texts);
       if (circles.length === 0) continue;
       isForReaders = true;
@@ -131,6 +135,7 @@ function fromOf(leaf: ArgumentLeaf): Traced["roleFrom"] {
 }
 
 function traceValue(parts: {
+  readonly tool: FlowCall["tool"];
   readonly leaf: ArgumentLeaf;
   readonly role: ArgumentRole;
   readonly knowledge: SessionKnowledge;
@@ -148,8 +153,15 @@ function traceValue(parts: {
         ? (traceDay(text, knowledge) ?? tracePlain(leaf, text, knowledge, isFetch))
         : role === "amount"
           ? (traceAmount(leaf.value, knowledge) ?? tracePlain(leaf, text, knowledge, isFetch))
-          : (tracePointed(text, parts) ?? tracePlain(leaf, text, knowledge, isFetch));
+          : (traceNumbered(text, parts) ?? tracePointed(text, parts) ?? tracePlain(leaf, text, knowledge, isFetch));
   return { pointer: leaf.pointer, role, roleFrom: fromOf(leaf), text, ...found };
+}
+
+function traceNumbered(
+  text: string,
+  { tool, leaf, role, knowledge }: Pick<Parameters<typeof traceValue>[0], "tool" | "leaf" | "role" | "knowledge">,
+): Place | undefined {
+  return role === "ref" && saysNumbered(text, { tool, field: leaf.field }, knowledge.words) ? place("user") : undefined;
 }
 
 /**
@@ -171,6 +183,13 @@ function tracePointed(
 
 function placeAt(origin: Origin | undefined): Place | undefined {
   return origin === undefined ? undefined : place("named-record", origin);
+}
+
+/** A title steers where the user spelled out another one: somebody whose text was read wants this one made. */
+function traceTitle(leaf: ArgumentLeaf, text: string, tool: FlowCall["tool"], knowledge: SessionKnowledge): Place | undefined {
+  if (!isTitle(leaf.field) || text.length > fixedBounds.steeringCharsMax || knowledge.words.says(text)) return undefined;
+  const read = readIn(knowledge, [foldValue(text)]);
+  return read !== undefined && isRenamed(text, tool, knowledge.words) ? read : undefined;
 }
 
 /** Name of the argument that a leaf lies in. */

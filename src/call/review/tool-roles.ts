@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from "../../domain/json.ts";
 import type { ArgumentRole, Tool } from "../../domain/tool.ts";
-import { guessRole, guessRoleByDescription } from "../../flow/roles.ts";
+import { guessRole, guessRoleByDescription, isVenue } from "../../flow/roles.ts";
 
 /** What one argument of a tool means, and who says so. */
 export interface ArgumentMeaning {
@@ -31,18 +31,23 @@ export function argumentMeanings(tool: Pick<Tool, "inputSchema" | "argumentRoles
   const properties = (tool.inputSchema["properties"] ?? {}) as Readonly<Record<string, Json>>;
   return Object.entries(properties)
     .filter(([, schema]) => !isChoice(schema))
-    .map(([name, schema]) => meaningOf(name, schema, { roles: tool.argumentRoles, isDeclared }));
+    .map(([name, schema]) => meaningOf(name, schema, { roles: tool.argumentRoles, isDeclared, holder: tool.inputSchema }));
 }
 
 function meaningOf(
   name: string,
   schema: Json,
-  { roles, isDeclared }: { readonly roles: Tool["argumentRoles"]; readonly isDeclared: boolean },
+  {
+    roles,
+    isDeclared,
+    holder,
+  }: { readonly roles: Tool["argumentRoles"]; readonly isDeclared: boolean; readonly holder: Tool["inputSchema"] },
 ): ArgumentMeaning {
   const pointer = `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
   const declared = roles[pointer] ?? roles[`${pointer}/*`];
   if (declared !== undefined) return { name, role: declared, from: "declared", word: undefined, confidence: "certain", now: declared };
-  const guess = guessRole(name, schema);
+  const named = guessRole(name, schema);
+  const guess = named !== undefined && isVenue(name, holder) ? { ...named, role: "content" as const } : named;
   const suggestion = guess ?? guessRoleByDescription(schema);
   const from = suggestion?.by ?? "nothing";
   const now = isDeclared ? "content" : guess?.role;

@@ -276,6 +276,18 @@ export const english: LanguagePack = {
     "stands in",
     "as in the",
   ],
+  names: [
+    "called",
+    "named",
+    "titled",
+    "entitled",
+    "labelled",
+    "labeled",
+    "with the title",
+    "with the name",
+    "with the subject",
+    "with subject",
+  ],
   delegates: [
     "do … tasks",
     "do … actions",

@@ -163,6 +163,7 @@ export const french: LanguagePack = {
     "sont dans",
   ],
   points: ["selon", "d'après", "indiqué* … dans", "mentionné* … dans", "figure dans", "figure sur"],
+  names: ["appelé*", "nommé*", "intitulé*", "avec le titre", "avec pour titre", "avec le nom", "avec l'objet"],
   delegates: [
     "fais … tâches",
     "faites … tâches",

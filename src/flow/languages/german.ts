@@ -212,6 +212,7 @@ export const german: LanguagePack = {
     "entnimm*",
     "entnehmen",
   ],
+  names: ["namens", "genannt", "betitelt", "mit dem titel", "mit dem namen", "mit dem betreff", "mit titel", "mit betreff"],
   delegates: [
     "erledige … aufgaben",
     "erledige … punkte",

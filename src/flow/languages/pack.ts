@@ -34,6 +34,8 @@ export interface LanguagePack {
   readonly points: readonly string[];
   /** How they say where something is. It takes the noun of what is there to tell "her e-mail is on her page" from "a hotel that is in Rome". */
   readonly places: readonly string[];
+  /** How they say what a thing is to be called, before the name in quotation marks. */
+  readonly names: readonly string[];
   /** How they ask for whatever another text says. */
   readonly delegates: readonly string[];
 }

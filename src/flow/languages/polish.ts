@@ -137,6 +137,7 @@ export const polish: LanguagePack = {
   },
   places: ["znajdziesz … na", "znajdziesz … w", "znajduje się", "znajdują się", "jest na", "jest w", "są na", "są w"],
   points: ["na podstawie", "według", "zgodnie z", "podan* w", "podan* na", "wymienion* w", "opisan* w"],
+  names: ["o nazwie", "o tytule", "zatytułowan*", "nazwan*", "pod tytułem", "z tytułem", "z tematem"],
   delegates: [
     "wykonaj … zadania",
     "wykonaj … polecenia",

@@ -149,6 +149,7 @@ export const spanish: LanguagePack = {
   },
   places: ["encontrar* … en", "encuentra* … en", "está en", "están en", "a partir de"],
   points: ["según", "basad* en", "de acuerdo con", "mencionad* en", "indicad* en", "que aparece* en", "figura en"],
+  names: ["llamad*", "titulad*", "denominad*", "con el título", "con el nombre", "con el asunto"],
   delegates: [
     "haz … tareas",
     "haga … tareas",

@@ -37,15 +37,20 @@ const expressions = new WeakMap<readonly string[], RegExp>();
 export function phraseExpression(phrases: readonly string[]): RegExp {
   let made = expressions.get(phrases);
   if (made === undefined) {
-    const written = phrases.map((phrase) =>
-      phrase
-        .replace(/[.+?^${}()|[\]\\]/g, "\\$&")
-        .replaceAll("*", "\\p{L}*")
-        .replaceAll(" … ", "(?: [^.!?\\n]{0,60}?)? ")
-        .replaceAll(" ", "\\s+"),
-    );
-    made = new RegExp(`(?<![\\p{L}\\p{N}])(?:${written.join("|")})(?![\\p{L}\\p{N}])`, "gu");
+    made = new RegExp(`(?<![\\p{L}\\p{N}])${phraseSource(phrases)}(?![\\p{L}\\p{N}])`, "gu");
     expressions.set(phrases, made);
   }
   return made;
+}
+
+/** The same as part of an expression. */
+export function phraseSource(phrases: readonly string[]): string {
+  const written = phrases.map((phrase) =>
+    phrase
+      .replace(/[.+?^${}()|[\]\\]/g, "\\$&")
+      .replaceAll("*", "\\p{L}*")
+      .replaceAll(" … ", "(?: [^.!?\\n]{0,60}?)? ")
+      .replaceAll(" ", "\\s+"),
+  );
+  return `(?:${written.join("|")})`;
 }
