@@ -27,6 +27,12 @@ export const fixedTable = {
     about: "no call of a process that died can still be within its own deadline for longer",
   },
   unknownAgainMs: { value: 60_000, unit: "ms", about: "between two looks at a call of which nobody can tell whether it happened" },
+  pulsesMissedMax: { value: 2, unit: "pulses", about: "since all other processes were heard, while kept facts may stand for a look-up" },
+  toldWritesMax: {
+    value: 200,
+    unit: "kinds",
+    about: "of what its latest writes touched that a process tells the others; of more they forget all",
+  },
   silentPulsesMax: { value: 120, unit: "pulses", about: "that a process misses before the others forget its rates" },
   simulatedStepCalls: { value: 64, unit: "calls", about: "that a simulation of a policy judges before it lets others have a turn" },
   // Looking back.

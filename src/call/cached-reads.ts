@@ -4,8 +4,8 @@ import { sha256Hex } from "../base/hash.ts";
 import { parseOwnJson } from "../base/own-json.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import type { Tool } from "../domain/tool.ts";
-import { matchesStars } from "../policy/glob.ts";
-import type { CachedResult, CacheOrigin } from "../resilience/read-cache.ts";
+import type { CachedResult } from "../resilience/read-cache.ts";
+import { touches } from "./shared-writes.ts";
 import type { CallState, Execution } from "./stage.ts";
 
 /**
@@ -59,9 +59,7 @@ export function forgetReads(state: CallState): void {
   const { tool } = registered as NonNullable<typeof registered>;
   if (tool.tier === "read") return;
   const { tenant } = session.principal;
-  runtime.cache.forget((origin) => origin.tenant === tenant && changes(tool, origin));
-}
-
-function changes(tool: Tool, origin: CacheOrigin): boolean {
-  return tool.invalidates === undefined ? origin.source === tool.source : tool.invalidates.some((glob) => matchesStars(glob, origin.tool));
+  const touched = tool.invalidates === undefined ? { tenant, source: tool.source } : { tenant, tools: tool.invalidates };
+  runtime.cache.forget((origin) => touches(touched, origin));
+  runtime.sharedWrites?.note(touched);
 }

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { codeOf, lead, approvalIdOf, shopBox } from "../../test/support/box.ts";
 import { world } from "../../test/support/shared-world.ts";
@@ -9,6 +9,7 @@ import { checkPolicy } from "../policy/check.ts";
 import { parsePolicy } from "../policy/parse.ts";
 import { tool } from "../registry/define.ts";
 import type { Answer } from "../domain/outcome.ts";
+import type { Store } from "../store/store.ts";
 import type { BoxTurn } from "./box/box.ts";
 
 const cacheMs = 30_000;
@@ -139,13 +140,74 @@ test(verifies("AUTH-04", "a reversible call that waited for a person is judged b
   await box.close();
 });
 
-test(verifies("AUTH-04", "where other processes write to the same store, every call looks for itself"), async () => {
-  const { tools, asked } = register();
-  const { box, turn } = await shopBox({ ...world(policy), tools });
-  await read(turn, "mine");
-  await read(turn, "mine");
-  expect(asked).toEqual(["mine", "mine"]);
-  await box.close();
+/** Both processes have told and heard. */
+const seenMs = 2 * defaultLimits.pulseMs;
+
+describe("where several processes write to one store, a kept fact", () => {
+  async function two() {
+    const { tools, asked, owners } = register();
+    const shared = world(policy);
+    const first = await shopBox({ ...shared, tools });
+    const second = await shopBox({ ...shared, tools });
+    await shared.clock.advance(seenMs);
+    await read(first.turn, "mine");
+    return { first, second, asked, owners, clock: shared.clock, store: shared.store };
+  }
+  const close = async ({ first, second }: Awaited<ReturnType<typeof two>>) => await Promise.all([first.box.close(), second.box.close()]);
+
+  test(verifies("AUTH-04", "serves, and is old within two pulses of a write of another process"), async () => {
+    const both = await two();
+    const { first, second, asked, clock } = both;
+    await clock.advance(seenMs);
+    expect((await read(first.turn, "mine")).outcome.kind).toBe("completed");
+    expect(asked).toEqual(["mine"]);
+    expect((await second.turn.call({ tool: "file.give", arguments: { id: "mine", to: "bob" } })).outcome.kind).toBe("completed");
+    await clock.advance(seenMs);
+    expect(codeOf(await read(first.turn, "mine"))).toBe("PERMISSION_DENIED");
+    await close(both);
+  });
+
+  test("is old when somebody's data were erased in another process", async () => {
+    const both = await two();
+    const { first, second, asked, clock } = both;
+    await second.box.erase({ tenant: "acme", by: "eve" });
+    await clock.advance(seenMs);
+    await read(first.turn, "mine");
+    expect(asked.filter((id) => id === "mine").length).toBeGreaterThan(1);
+    await close(both);
+  });
+
+  test(
+    verifies("AUTH-04", "is not relied on while the others are not heard, nor when one of them is an older program that does not tell"),
+    async () => {
+      const { tools, asked } = register();
+      const shared = world(policy);
+      let isDeaf = false;
+      const store: Store = {
+        ...shared.store,
+        scan: (query) => (isDeaf && query.space === "pulse" ? Promise.reject(new Error("away")) : shared.store.scan(query)),
+      };
+      const only = await shopBox({ ...shared, store, tools });
+      const lookUps = async (): Promise<number> => {
+        const before = asked.length;
+        await read(only.turn, "mine");
+        await read(only.turn, "mine");
+        return asked.length - before;
+      };
+      expect(await lookUps()).toBe(1);
+      isDeaf = true;
+      await shared.clock.advance(seenMs);
+      expect(await lookUps()).toBe(2);
+      isDeaf = false;
+      await shared.clock.advance(seenMs);
+      expect(await lookUps()).toBe(0);
+      const older = { op: "put", key: { space: "pulse", tenant: "", key: "older" }, body: { turn: 1, rates: {}, breakers: {} } } as const;
+      await shared.store.commit({ operations: [older], entries: [] });
+      await shared.clock.advance(seenMs);
+      expect(await lookUps()).toBe(2);
+      await only.box.close();
+    },
+  );
 });
 
 test.each([

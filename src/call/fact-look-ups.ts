@@ -1,6 +1,6 @@
 /**
  * The facts of a call: each looked up by a read of its own, with the call as its parent. A fact whose policy says `cacheMs` may serve later calls of the same
- * user under the same credential for so long, unless a write to its source came between. That the record is absent is kept like any other answer, so that
+ * user under the same credential for so long, unless a write to its source came between, in this process or, as the pulse tells it, in another of the same store. That the record is absent is kept like any other answer, so that
  * asking again costs the same whether a record is somebody else's or not there.
  */
 import { canonicalJson } from "../base/canonical-json.ts";
@@ -11,7 +11,6 @@ import type { Tool } from "../domain/tool.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
 import type { FactRequest } from "../policy/facts.ts";
 import type { CacheOrigin } from "../resilience/read-cache.ts";
-import { isShared } from "../store/shared.ts";
 import { readKey } from "./cached-reads.ts";
 import type { CallState } from "./stage.ts";
 
@@ -86,10 +85,10 @@ function mayUseCached({ registered, waitingSinceMs, againCount }: CallState): bo
   return waitingSinceMs === undefined && againCount === 0 && (tier === "read" || tier === "reversible");
 }
 
-/** Undefined where it may not be kept at all: nobody said so, or other processes of the store write without this one hearing of it. */
+/** Undefined where it may not be kept at all: nobody said so, or other processes of the store may write without this one hearing of it. */
 function cachePlace(state: CallState, request: FactRequest): { readonly key: string; readonly origin: CacheOrigin } | undefined {
   const { runtime, session } = state;
-  if (request.cacheMs === undefined || isShared(runtime.store)) return undefined;
+  if (request.cacheMs === undefined || runtime.sharedWrites?.isCurrent(runtime.clock.monotonic()) === false) return undefined;
   const found = runtime.registry.resolve(request.tool, () => true);
   if (found.kind !== "found") return undefined;
   const tool: Tool = found.registered.tool;

@@ -21,6 +21,7 @@ import type { Account } from "./delegation.ts";
 import type { DecisionPoints } from "./decision-points.ts";
 import type { NoticeDesk } from "./notices.ts";
 import type { FlowDesk } from "./flow-desk.ts";
+import type { SharedWrites } from "./shared-writes.ts";
 import type { CallState, Purpose } from "./stage.ts";
 
 /** The policy in force. Replaced as a whole, never changed in place. */
@@ -89,6 +90,8 @@ export interface Runtime {
   readonly resilience: Resilience;
   /** Results of reads that may be given again. */
   readonly cache: ReadCache;
+  /** What calls of this process and of those beside it may have changed; undefined where no other process shares the store. */
+  readonly sharedWrites: SharedWrites | undefined;
   policy: ActivePolicy;
   readonly decisionPoints: DecisionPoints;
   readonly notices: NoticeDesk;

@@ -105,7 +105,7 @@ const cacheMs: JsonObject = {
   minimum: 1,
   maximum: defaultLimits.factCacheMsMax,
   description:
-    "How long its answer may serve later calls of the same user that are read or reversible; a write to its source ends that. Not on a store that processes share. Default: looked up for each call.",
+    "How long its answer may serve later calls of the same user that are read or reversible; a write to its source ends that, of another process on the same store within three pulses. Default: looked up for each call.",
 };
 
 const fact: JsonObject = {

@@ -1,5 +1,6 @@
 import { systemClock, type Clock } from "../../base/clock.ts";
 import { systemEnvironment } from "../../base/environment.ts";
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import { createIdSource } from "../../base/ids.ts";
 import { resolveLimits, type Limits } from "../../base/limits.ts";
 import { systemRandom, type Random } from "../../base/random.ts";
@@ -45,6 +46,7 @@ import { addTools, forgetsCalls, recordTools } from "./register-tools.ts";
 import { createResultCheck } from "./result-check.ts";
 import type { Runtime } from "../runtime.ts";
 import type { CallState } from "../stage.ts";
+import { createSharedWrites } from "../shared-writes.ts";
 import { createSessions, type Sessions } from "../session/sessions.ts";
 import { createToolSources, type ToolSources } from "./tool-sources.ts";
 import { toolNamed } from "../review/tool-named.ts";
@@ -185,7 +187,7 @@ async function createRuntime(ground: Ground, knot: Knot): Promise<Opened> {
     vault: openVault({ store: rawStore, keyring, clock, random, limits }),
     registry,
     throttle: createThrottle({ perMinute: limits.rateCallsPerMinute, burst: limits.rateBurstCalls, keysMax: limits.sessionsLiveMax }),
-    cache: createReadCache(limits),
+    ...readCache(limits, rawStore),
     resilience: createResilience({
       clock,
       random,
@@ -224,6 +226,14 @@ async function createRuntime(ground: Ground, knot: Knot): Promise<Opened> {
 function tellOfLoop(trouble: Ground["trouble"]): (blocked: LoopBlocked) => void {
   return ({ tools, blockedMs }) =>
     trouble({ kind: "handler", where: tools.join(", "), note: `held the event loop for ${Math.round(blockedMs)} ms` });
+}
+
+/** Results that may be given again, and how other processes make them old. */
+function readCache(limits: Limits, store: Store): Pick<Runtime, "cache" | "sharedWrites"> {
+  const cache = createReadCache(limits);
+  const holdsMs = fixedBounds.pulsesMissedMax * limits.pulseMs;
+  const forget = (isTouched: Parameters<typeof cache.forget>[0]): void => cache.forget(isTouched);
+  return { cache, sharedWrites: isShared(store) ? createSharedWrites({ forget, holdsMs, toldMax: fixedBounds.toldWritesMax }) : undefined };
 }
 
 /** Breakers that the processes on one store keep together; undefined where nobody shares it. */

@@ -16,6 +16,7 @@ import { createHeardRates, type HeardRates, type SharedRates } from "./heard-rat
 import { createOwnCounts, type OwnCounts } from "./own-counts.ts";
 import { activePolicyKey, takeOverPolicy } from "./policy-in-force.ts";
 import type { Runtime } from "../runtime.ts";
+import type { WritesNews } from "../shared-writes.ts";
 
 /** The pulse of one process. */
 export interface Pulse {
@@ -45,6 +46,8 @@ interface Told {
   readonly turn?: number;
   readonly rates?: Counts;
   readonly breakers?: Readonly<Record<string, BreakerNews>>;
+  /** Undefined in the row of an older program. */
+  readonly writes?: WritesNews;
 }
 
 const space = "pulse";
@@ -72,6 +75,8 @@ class SharedPulse implements Pulse {
   #turn = 0;
   /** The turn that lies in the store, and the one of which the whole was last said on the channel. */
   #storedTurn = 0;
+  /** How many writes of this process the store tells of. */
+  #toldWrites = 0;
   #wholeTurn = 0;
   #timer: Timer | undefined;
   #beating: Promise<void> = Promise.resolve();
@@ -206,8 +211,9 @@ class SharedPulse implements Pulse {
     const { clock, store, limits } = this.#runtime;
     this.#gather();
     const turn = this.#turn;
-    if (turn === this.#storedTurn) return;
-    const body = { turn, rates: this.#counts.all(), breakers: this.#news };
+    const writes = this.#runtime.sharedWrites?.news();
+    if (turn === this.#storedTurn && (writes?.count ?? 0) === this.#toldWrites) return;
+    const body = { turn, rates: this.#counts.all(), breakers: this.#news, ...(writes !== undefined && { writes }) };
     const dueMs = clock.now() + fixedBounds.silentPulsesMax * limits.pulseMs;
     await store.commit({
       operations: [{ op: "put", key: this.#own, body: body as unknown as Json, dueMs }],
@@ -215,15 +221,22 @@ class SharedPulse implements Pulse {
       wait: "claimed",
     });
     this.#storedTurn = turn;
+    this.#toldWrites = writes?.count ?? 0;
   }
 
   async #listen(): Promise<void> {
     const { store, limits, clock } = this.#runtime;
+    const askedAtMs = clock.monotonic();
     const [rows, [policy]] = await Promise.all([
       store.scan({ space, tenant: "", limit: limits.pulseProcessesMax }),
       store.read([activePolicyKey]),
     ]);
-    for (const row of rows) if (row.key !== this.#own.key) this.#hearRow(row, clock.monotonic());
+    const others = rows.filter((row) => row.key !== this.#own.key);
+    for (const row of others) this.#hearRow(row, clock.monotonic());
+    this.#runtime.sharedWrites?.hear(
+      others.map(({ key, body }) => ({ process: key, writes: (body as unknown as Told).writes })),
+      { isWhole: rows.length < limits.pulseProcessesMax, nowMonotonicMs: askedAtMs },
+    );
     this.#heard.begun();
     this.#heard.forget(clock.monotonic() - fixedBounds.silentPulsesMax * limits.pulseMs);
     await this.#followPolicy(policy);

@@ -136,6 +136,7 @@ function operationsOf(parts: Assembly, refuseWhenClosing: () => void): Operation
           : await runtime.vault.eraseSubject({ tenant, subject: dataSubject, by });
       // What was erased must not be given again.
       runtime.cache.forget((origin) => origin.tenant === tenant);
+      runtime.sharedWrites?.note({ tenant });
       return erased.keyIds.length;
     },
     async retain(retention) {
