@@ -1,8 +1,4 @@
-import { effectMutants } from "./invariants/effects.ts";
-import { guardMutants } from "./invariants/guards.ts";
-import { journeyMutants } from "./invariants/journey.ts";
-import { waitMutants } from "./invariants/waits.ts";
-import { readerMutants } from "./invariants/readers.ts";
+import { mutants } from "./invariants/all.ts";
 import type { Mutant, Verdict } from "./invariant.ts";
 import { runTests, tryMutant, withCopy, type Trial } from "./mutation.ts";
 import { root } from "./source.ts";
@@ -39,7 +35,6 @@ async function tryAll(all: readonly Mutant[]): Promise<readonly Trial[]> {
   return trials;
 }
 
-const mutants = [...journeyMutants, ...guardMutants, ...readerMutants, ...effectMutants, ...waitMutants];
 const tests = [...new Set(mutants.flatMap((mutant) => mutant.tests))];
 const unchanged = await withCopy(root, (folder) => runTests(folder, tests));
 if (unchanged.kind === "green") {

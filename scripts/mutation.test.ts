@@ -1,8 +1,9 @@
-import { cpSync, existsSync, mkdtempSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { applyPatch, verdictOf, type Mutant } from "./invariant.ts";
+import { mutants } from "./invariants/all.ts";
 import { tryMutant, withCopy } from "./mutation.ts";
 import { root } from "./source.ts";
 
@@ -67,4 +68,9 @@ test("a failing test proves nothing while another file does not load", () => {
   const unloaded = { name: "b.test.ts", status: "failed", assertionResults: [] };
   expect(verdictOf({ numPassedTests: 3, testResults: [failing] }, "").kind).toBe("red");
   expect(verdictOf({ numPassedTests: 3, testResults: [failing, unloaded] }, "").kind).toBe("broken");
+});
+
+test.each(mutants)("the patches of `$name` fit the source as it is, and its tests are there", ({ patches, tests }) => {
+  for (const patch of patches) expect(() => applyPatch(readFileSync(join(root, patch.file), "utf8"), patch)).not.toThrow();
+  for (const path of tests) expect(existsSync(join(root, path)), path).toBe(true);
 });

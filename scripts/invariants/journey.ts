@@ -62,7 +62,7 @@ export const journeyMutants: readonly Mutant[] = [
   {
     invariant: 3,
     name: "keys are claimed without looking",
-    patches: [{ file: "src/call/gate.ts", find: 'expect: state.keyRow?.version ?? "absent" });', replace: "});" }],
+    patches: [{ file: "src/call/gate.ts", find: 'expect: state.keyRow?.version ?? "absent", isMinted });', replace: "});" }],
     tests: journey,
   },
   {

@@ -14,7 +14,7 @@ export const waitMutants: readonly Mutant[] = [
       },
       {
         file: "src/call/gate.ts",
-        find: 'push(claims, "key", { ...put, expect: state.keyRow?.version ?? "absent" });',
+        find: 'push(claims, "key", { ...put, expect: state.keyRow?.version ?? "absent", isMinted });',
         replace: 'push(claims, "key", put);',
       },
     ],
