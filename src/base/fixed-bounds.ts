@@ -98,6 +98,15 @@ export const fixedTable = {
     about: "a secret, or a written form of it, that is taken out of what leaves; shorter ones stand everywhere",
   },
   needleCharsMin: { value: 4, unit: "characters", about: "a text that many texts are searched for at once" },
+  // Personal and secret data that nobody labelled.
+  personalFoundMax: { value: 1_000, unit: "values", about: "that look personal or secret in one slice of a text" },
+  personalLeafCharsMax: { value: 4_096, unit: "characters", about: "a value that is personal by the name of its field" },
+  personalFormCharsMin: { value: 4, unit: "characters", about: "a value that looks personal, without its separators" },
+  personalFormCharsMax: { value: 128, unit: "characters", about: "a value that looks personal, without its separators" },
+  personalTellingCharsMin: { value: 6, unit: "characters", about: "such a value is known again without a name of its kind beside it" },
+  personalCarriedMax: { value: 32, unit: "values", about: "that look personal told apart in one text that leaves" },
+  fieldNamesKnownMax: { value: 5_000, unit: "names", about: "of fields of which it is remembered what they say" },
+  daysInTextMax: { value: 100, unit: "days", about: "with their years that are told apart in one text" },
   // Text that may carry what was read.
   knownValueCharsMax: { value: 300, unit: "characters", about: "a value that is remembered as a whole; a longer one is text" },
   argumentLeavesMax: {

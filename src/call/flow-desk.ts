@@ -50,6 +50,8 @@ export interface GivenCall {
 /** What a desk is made with. */
 export interface FlowParts {
   readonly mode: FlowMode;
+  /** Whether values that nobody labelled are looked through for personal and secret ones. */
+  readonly guesses: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly limits: Limits;
@@ -104,6 +106,7 @@ class Desk implements FlowDesk {
       slotsMax: parts.limits.flowSlotsMax,
       valuesMax: parts.limits.flowValuesMax,
       circlesMax: parts.limits.flowCirclesMax,
+      guesses: parts.guesses,
     };
   }
 

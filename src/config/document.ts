@@ -3,7 +3,7 @@ import type { HttpOptions } from "../connectors/http-options.ts";
 import type { HttpPointOptions } from "../connectors/http-point.ts";
 import type { WebhookOptions } from "../connectors/webhook.ts";
 import type { McpOptions } from "../connectors/mcp/options.ts";
-import type { FlowMode } from "../domain/flow.ts";
+import type { FlowMode, PersonalDataMode } from "../domain/flow.ts";
 import type { Credential } from "../domain/principal.ts";
 import type { Tier } from "../domain/tool.ts";
 import type { ToolMeaning } from "./tool-meaning.ts";
@@ -118,6 +118,7 @@ export interface Config {
   readonly policyRaw: unknown;
   /** How strictly calls are judged by where their arguments came from. */
   readonly flowMode: FlowMode;
+  readonly personalData: PersonalDataMode;
   /** Where notices are posted; undefined for nowhere. */
   readonly notify: WebhookOptions | undefined;
   readonly limits: Limits;

@@ -3,7 +3,7 @@ import { fixedBounds } from "../base/fixed-bounds.ts";
 import { defaultLimits, type Limits } from "../base/limits.ts";
 import { decisionPointShape, readDecisionPoints } from "./decision-point.ts";
 import { healthCheckProblem } from "../connectors/http-health-check.ts";
-import { flowModes } from "../domain/flow.ts";
+import { flowModes, personalDataModes } from "../domain/flow.ts";
 import type { JsonObject } from "../domain/json.ts";
 import { emptyPolicy, type PolicyDocument } from "../policy/document.ts";
 import { policySchema } from "../policy/policy-schema.ts";
@@ -138,7 +138,15 @@ function configShape(resolvePath: (path: string) => string) {
       flow: optional(
         about(
           "What happens where an argument comes from untrusted text or the user did not ask: `observe` only reports, `standard` (default) asks and refuses, `strict` also where the user's words are unknown.",
-          object({ mode: required(word(flowModes)) }),
+          object({
+            mode: required(word(flowModes)),
+            personalData: optional(
+              about(
+                "What counts as personal or secret in results: `guess` (default) what is labelled, and what looks like it where no label says who may have it; `declared` only what is labelled.",
+                word(personalDataModes),
+              ),
+            ),
+          }),
         ),
       ),
       limits: optional(limitsShape),
@@ -328,6 +336,7 @@ function assemble(settings: Settings, parts: AssemblyParts): Config | undefined 
     policy: parts.policy,
     policyRaw: parts.policyRaw,
     flowMode: settings.flow?.mode ?? "standard",
+    personalData: settings.flow?.personalData ?? "guess",
     limits,
     readOnly: settings.readOnly ?? false,
     anchors: (settings.anchors ?? []).flatMap(({ file }) =>

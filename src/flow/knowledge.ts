@@ -7,6 +7,7 @@ import { fixedBounds } from "../base/fixed-bounds.ts";
 import { RecentValues } from "../base/recent-values.ts";
 import type { Json } from "../domain/json.ts";
 import { tenantReader, type Label } from "../domain/label.ts";
+import { personalIn } from "../redaction/find-personal.ts";
 import { decodedOnce, embeddedJson, mayHoldCode } from "./decode-once.ts";
 import { fold, foldValue } from "./fold.ts";
 import type { LabelReader } from "./labels.ts";
@@ -139,11 +140,15 @@ export class SessionKnowledge {
     const reader = this.pointedAt.reader(this.words, result.origin);
     const keys = new Set<string>();
     let chars = 0;
-    const stack: { readonly value: Json; readonly pointer: string; readonly field: string; readonly depth: number }[] = [
-      { value: result.value, pointer: "", field: "", depth: 0 },
-    ];
+    const stack: {
+      readonly value: Json;
+      readonly pointer: string;
+      readonly field: string;
+      readonly above: string;
+      readonly depth: number;
+    }[] = [{ value: result.value, pointer: "", field: "", above: "", depth: 0 }];
     for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
-      const { value, pointer, field, depth } = top;
+      const { value, pointer, field, above, depth } = top;
       if (value === null || typeof value === "boolean") continue;
       if (typeof value === "object") {
         // A result is no deeper than `resultDepthMax`; what it holds as text is bounded here, and stays known as text beyond.
@@ -159,6 +164,7 @@ export class SessionKnowledge {
             value: member,
             pointer: result.labels.whole === undefined ? `${pointer}/${key}` : "",
             field: isList ? field : key,
+            above: isList ? above : field,
             depth: depth === 0 ? 0 : depth + 1,
           });
         }
@@ -168,10 +174,12 @@ export class SessionKnowledge {
       const text = String(value);
       const inner = typeof value === "string" ? embeddedJson(value) : undefined;
       // Leaves of JSON inside a string have the label of the string.
-      if (inner !== undefined && depth < fixedBounds.embeddedDepthMax) stack.push({ value: inner, pointer, field, depth: depth + 1 });
+      if (inner !== undefined && depth < fixedBounds.embeddedDepthMax)
+        stack.push({ value: inner, pointer, field, above, depth: depth + 1 });
       for (let start = 0; start < text.length; start += fixedBounds.indexSliceChars) {
         chars += Math.min(fixedBounds.indexSliceChars, text.length - start);
-        this.#addText(text, { start, label, origin, from: result.origin });
+        const mayName = this.#addText(text, { start, label, origin, from: result.origin });
+        if (restrictions.isGuessing && !label.saysWho) this.#guess(text, { start, field, above, mayName });
         if (chars >= fixedBounds.indexSliceChars) {
           chars = 0;
           yield;
@@ -184,26 +192,41 @@ export class SessionKnowledge {
     yield;
   }
 
-  /** Words of a slice; a slice begins a little early, so that no pair of words falls between two. */
-  #addText(text: string, part: { readonly start: number; readonly label: Label; readonly origin: number; readonly from: Origin }): void {
+  /**
+   * Words of a slice; a slice begins a little early, so that no pair of words falls between two. Returns whether a word stood there that names of personal
+   * data have in them; undefined where nobody looked.
+   */
+  #addText(
+    text: string,
+    part: { readonly start: number; readonly label: Label; readonly origin: number; readonly from: Origin },
+  ): boolean | undefined {
     const { label, origin } = part;
     const isSensitive = isGuarded(label);
-    if (label.integrity === "trusted" && !isSensitive) return;
-    const slice =
-      text.length <= fixedBounds.indexSliceChars
-        ? text
-        : text.slice(Math.max(0, part.start - fixedBounds.knownValueCharsMax), part.start + fixedBounds.indexSliceChars);
+    if (label.integrity === "trusted" && !isSensitive) return undefined;
+    const slice = sliceOf(text, part.start);
     const folded = fold(slice);
     const tables = [
       ...(label.integrity === "trusted" ? [] : [this.restrictions.untrustedTable]),
       ...(isSensitive ? [this.restrictions.sensitiveTable(label.readers)] : []),
     ];
+    let mayName: boolean | undefined;
     for (const table of tables) {
-      table.add(folded, origin);
+      const isWatched = table.add(folded, origin);
+      if (table === this.restrictions.untrustedTable) mayName = isWatched;
       for (const [groups] of folded.matchAll(ibanGroups)) table.addWord(groups.replaceAll(" ", ""), origin);
       if (mayHoldCode(slice)) for (const plain of decodedOnce(slice)) table.add(fold(plain), origin);
     }
     if (part.from.isNamed && !part.from.isOutside && slice.includes(".")) this.#addLinks(slice, part.from);
+    return mayName;
+  }
+
+  /** Values of a slice that look personal or secret. A slice begins a little early, as above. */
+  #guess(
+    text: string,
+    part: { readonly start: number; readonly field: string; readonly above: string; readonly mayName: boolean | undefined },
+  ): void {
+    const slice = sliceOf(text, part.start);
+    for (const found of personalIn(slice, part)) this.restrictions.guessed().add(found);
   }
 
   #addLinks(text: string, from: Origin): void {
@@ -223,6 +246,11 @@ export class SessionKnowledge {
     // Prose of a trusted source vouches for the addresses in it; a directory only for its entries as they are.
     if (label.integrity === "trusted") for (const found of actionablesIn(text)) vouch(found.value);
   }
+}
+
+function sliceOf(text: string, start: number): string {
+  const { indexSliceChars, knownValueCharsMax } = fixedBounds;
+  return text.length <= indexSliceChars ? text : text.slice(Math.max(0, start - knownValueCharsMax), start + indexSliceChars);
 }
 
 /** The forms under which a whole leaf is found: as text, as address, as day, as amount. */

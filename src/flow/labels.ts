@@ -2,11 +2,17 @@ import { fixedBounds } from "../base/fixed-bounds.ts";
 import { declaredLabel, type Label } from "../domain/label.ts";
 import type { Tool } from "../domain/tool.ts";
 
+/** The label of a leaf. */
+export interface LeafLabel extends Label {
+  /** Somebody said who may have it, so that nothing about that is guessed. */
+  readonly saysWho: boolean;
+}
+
 /** Gives the label of a leaf by the JSON pointer of its place. */
 export interface LabelReader {
   /** The label of everything, where all leaves have the same; undefined where they differ. */
-  readonly whole: Label | undefined;
-  at(pointer: string): Label;
+  readonly whole: LeafLabel | undefined;
+  at(pointer: string): LeafLabel;
 }
 
 interface Pattern {
@@ -32,7 +38,7 @@ export function labelReader(tool: Pick<Tool, "source" | "outputLabels">): LabelR
 
 function compile(tool: Pick<Tool, "source" | "outputLabels">): LabelReader {
   const whole = tool.outputLabels[""];
-  const base = declaredLabel(tool.source, whole);
+  const base: LeafLabel = { ...declaredLabel(tool.source, whole), saysWho: saysWho(whole) };
   const patterns = Object.entries(tool.outputLabels)
     .filter(([pointer]) => pointer !== "")
     .map(([pointer, label]): Pattern => {
@@ -42,7 +48,7 @@ function compile(tool: Pick<Tool, "source" | "outputLabels">): LabelReader {
     })
     .sort((left, right) => right.weight - left.weight);
   if (patterns.length === 0) return { whole: base, at: () => base };
-  const cache = new Map<string, Label>();
+  const cache = new Map<string, LeafLabel>();
   return {
     whole: undefined,
     at(pointer) {
@@ -51,12 +57,20 @@ function compile(tool: Pick<Tool, "source" | "outputLabels">): LabelReader {
       if (label === undefined) {
         const steps = shape.split("/").slice(1);
         const pattern = patterns.find((candidate) => fits(candidate.steps, steps));
-        label = pattern === undefined ? base : declaredLabel(tool.source, whole, pattern.label);
+        label =
+          pattern === undefined
+            ? base
+            : { ...declaredLabel(tool.source, whole, pattern.label), saysWho: base.saysWho || saysWho(pattern.label) };
         if (cache.size < fixedBounds.rememberedMax) cache.set(shape, label);
       }
       return label;
     },
   };
+}
+
+/** How far a value may be believed says nothing about who may have it. */
+function saysWho(label: Partial<Label> | undefined): boolean {
+  return label !== undefined && (label.confidentiality !== undefined || label.categories !== undefined || label.readers !== undefined);
 }
 
 /** Whether steps of a place fit a pattern. Bounded: `**` is tried at every place once per step. */

@@ -4,8 +4,10 @@
  */
 import { fixedBounds } from "../base/fixed-bounds.ts";
 import { RecentValues } from "../base/recent-values.ts";
+import { wordsOfNames } from "../redaction/personal-names.ts";
 import { foldValue } from "./fold.ts";
 import { GuardedText, type Guarded } from "./guarded-text.ts";
+import { GuessedValues, type Carried } from "./guessed.ts";
 import { forgottenOrigin, ShingleIndex, type Found } from "./shingles.ts";
 
 /** A call whose result was read. */
@@ -20,7 +22,7 @@ export interface Origin {
   readonly isNamed: boolean;
 }
 
-/** Bounds of what is kept, from the limit table. */
+/** What is kept: bounds from the limit table, and an option of the box. */
 export interface KnowledgeBounds {
   /** Words and pairs of words that are remembered with their origin; a power of two. */
   readonly slotsMax: number;
@@ -28,6 +30,8 @@ export interface KnowledgeBounds {
   readonly valuesMax: number;
   /** Circles of readers whose texts are told apart. */
   readonly circlesMax: number;
+  /** Whether values that nobody labelled are looked through for personal and secret ones. Default true. */
+  readonly guesses?: boolean;
 }
 
 /** Where a text may stand of which nobody knows, and who may have it. */
@@ -43,9 +47,15 @@ export class Restrictions {
   #untrusted: ShingleIndex;
   #sensitive: GuardedText | undefined;
   #written: ShingleIndex | undefined;
+  #guessed: GuessedValues | undefined;
   /** What was read in the time before; it goes when the present is as old as it may get. */
   #before:
-    | { readonly untrusted: ShingleIndex; readonly sensitive: GuardedText | undefined; readonly written: ShingleIndex | undefined }
+    | {
+        readonly untrusted: ShingleIndex;
+        readonly sensitive: GuardedText | undefined;
+        readonly written: ShingleIndex | undefined;
+        readonly guessed: GuessedValues | undefined;
+      }
     | undefined;
   #sinceMs: number;
   #saturatedUntilMs: number | undefined;
@@ -62,7 +72,12 @@ export class Restrictions {
     this.#bounds = bounds;
     this.#givenFirst = new RecentValues(bounds.valuesMax);
     this.#sinceMs = nowMs;
-    this.#untrusted = new ShingleIndex({ seed, slotsMax: bounds.slotsMax });
+    this.#untrusted = this.#newUntrusted();
+  }
+
+  #newUntrusted(): ShingleIndex {
+    const watched = this.isGuessing ? { watched: wordsOfNames } : {};
+    return new ShingleIndex({ seed: this.#seed, slotsMax: this.#bounds.slotsMax, ...watched });
   }
 
   /** Bytes of all tables. */
@@ -71,16 +86,18 @@ export class Restrictions {
       this.#untrusted,
       this.#sensitive,
       this.#written,
+      this.#guessed,
       this.#before?.untrusted,
       this.#before?.sensitive,
       this.#before?.written,
+      this.#before?.guessed,
     ];
     return tables.reduce((sum, table) => sum + (table?.bytes ?? 0), 0);
   }
 
   /** Whether no untrusted text is remembered. */
   get isEmpty(): boolean {
-    return this.#untrusted.isEmpty && this.#before === undefined && this.#saturatedUntilMs === undefined;
+    return this.#untrusted.isEmpty && this.#before?.untrusted.isEmpty !== false && this.#saturatedUntilMs === undefined;
   }
 
   /** Whether any text is remembered that only certain readers may have. */
@@ -94,10 +111,13 @@ export class Restrictions {
     if (nowMs - this.#sinceMs < decayMs) return;
     const isLongAgo = nowMs - this.#sinceMs >= 2 * decayMs;
     this.#before =
-      isLongAgo || this.#untrusted.isEmpty ? undefined : { untrusted: this.#untrusted, sensitive: this.#sensitive, written: this.#written };
-    this.#untrusted = new ShingleIndex({ seed: this.#seed, slotsMax: this.#bounds.slotsMax });
+      isLongAgo || (this.#untrusted.isEmpty && this.#guessed === undefined)
+        ? undefined
+        : { untrusted: this.#untrusted, sensitive: this.#sensitive, written: this.#written, guessed: this.#guessed };
+    this.#untrusted = this.#newUntrusted();
     this.#sensitive = undefined;
     this.#written = undefined;
+    this.#guessed = undefined;
     this.#sinceMs = nowMs;
   }
 
@@ -156,6 +176,26 @@ export class Restrictions {
     const { slotsMax, circlesMax } = this.#bounds;
     this.#sensitive ??= new GuardedText(this.#seed, { slotsMax: slotsMax / 4, circlesMax });
     return this.#sensitive.tableFor(readers);
+  }
+
+  /** Whether values that nobody labelled are looked through for personal and secret ones. */
+  get isGuessing(): boolean {
+    return this.#bounds.guesses !== false;
+  }
+
+  /** Whether any value is remembered that looks personal or secret, and that nobody labelled. */
+  get hasGuessed(): boolean {
+    return this.#guessed !== undefined || this.#before?.guessed !== undefined;
+  }
+
+  /** Values that were guessed to be personal or secret, made when the first is read. */
+  guessed(): GuessedValues {
+    return (this.#guessed ??= new GuessedValues({ seed: this.#seed, slotsMax: this.#bounds.slotsMax / 4 }));
+  }
+
+  /** Which of them a text carries; `called`: the name of the argument that it stands in. */
+  guessedIn(text: string, called: string): readonly Carried[] {
+    return [...(this.#guessed?.carriedBy(text, called) ?? []), ...(this.#before?.guessed?.carriedBy(text, called) ?? [])];
   }
 
   /** Characters of results that were read and not indexed yet. */

@@ -9,6 +9,7 @@ const shardsCount = 16;
 const bloomWords = 1 << 18; // 2^23 bits, 1 MiB
 const firstSlots = 64;
 const recentSlots = 1_024;
+const watchedSlots = 4_096;
 /** The origin of what is known only to the filter. */
 export const forgottenOrigin = 0xffff;
 
@@ -82,15 +83,26 @@ export class ShingleIndex {
   readonly #recent = new Uint32Array(recentSlots);
   readonly #shards: Shard[];
   #bloom: Uint32Array | undefined;
+  readonly #watched = new Set<number>();
+  /** By the upper bits of a word's hash: whether any watched word has them. */
+  readonly #mayBeWatched: Uint8Array | undefined;
 
   /**
    * @param parts.seed unpredictable, so that nobody can write text whose hashes collide on purpose.
    * @param parts.slotsMax words and pairs remembered with their origin; a power of two of at least 1,024.
+   * @param parts.watched folded words of which `add` says whether it met any. Default none.
    */
-  constructor(parts: { readonly seed: number; readonly slotsMax: number }) {
+  constructor(parts: { readonly seed: number; readonly slotsMax: number; readonly watched?: readonly string[] }) {
     this.#seed = parts.seed | 1;
     this.#slotsPerShard = Math.max(firstSlots, parts.slotsMax / shardsCount);
     this.#shards = Array.from({ length: shardsCount }, () => new Shard());
+    if (parts.watched === undefined) return;
+    this.#mayBeWatched = new Uint8Array(watchedSlots);
+    for (const word of parts.watched) {
+      const hash = this.#hashOf(word, 0, word.length);
+      this.#watched.add(hash);
+      this.#mayBeWatched[hash % watchedSlots] = 1;
+    }
   }
 
   /** Bytes that the tables hold now. */
@@ -103,8 +115,9 @@ export class ShingleIndex {
     return this.#bloom === undefined && this.#shards.every((shard) => shard.count === 0);
   }
 
-  /** Adds every word and pair of a folded text. */
-  add(text: string, origin: number): void {
+  /** Adds every word and pair of a folded text. Returns whether a watched word was among them. */
+  add(text: string, origin: number): boolean {
+    let isWatched = false;
     const end = text.length;
     let previous = 0;
     let hash = this.#seed;
@@ -125,6 +138,7 @@ export class ShingleIndex {
       if (!isInside) continue;
       const word = finish(hash);
       this.#insert(word, origin);
+      if (this.#mayBeWatched?.[word % watchedSlots] === 1) isWatched ||= this.#watched.has(word);
       if (previous !== 0) this.#insertPair(pairOf(previous, word), origin);
       previous = word;
       // Digits written in groups (telephone numbers, accounts, amounts) are known without their separators as well.
@@ -146,6 +160,7 @@ export class ShingleIndex {
       isDigits = true;
       gap = 1;
     }
+    return isWatched;
   }
 
   /** Adds one word that was joined from parts, such as an account number without its spaces. */

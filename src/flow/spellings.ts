@@ -2,6 +2,7 @@
  * The ways in which people write a day or an amount, so that `January 11th`, `11.01.2025` and `2025-01-11` are found to be the same. Spellings are
  * made from the value of an argument when it is traced, not from every text that is read: there are few arguments and much text.
  */
+import { fixedBounds } from "../base/fixed-bounds.ts";
 
 const monthNames: readonly (readonly string[])[] = [
   ["january", "jan", "januar", "jänner", "janvier", "enero", "stycznia", "styczeń"],
@@ -41,6 +42,24 @@ export function dayOf(text: string): Day | undefined {
   if (dotted !== null) return day(dotted[3], dotted[2], dotted[1]);
   const slashed = slashedDay.exec(text);
   return slashed === null ? undefined : (day(slashed[3], slashed[1], slashed[2]) ?? day(slashed[3], slashed[2], slashed[1]));
+}
+
+const months = new Map(monthNames.flatMap((names, index) => names.map((name) => [name, String(index + 1)] as const)));
+const monthWords = [...months.keys()].sort((left, right) => right.length - left.length).join("|");
+const numericDays = /(?<!\d)(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{4})(?!\d)/g;
+const dayFirst = new RegExp(`(?<!\\d)(\\d{1,2})(?:st|nd|rd|th|\\.)?(?: of| de)? (${monthWords})\\.?,?(?: de)? (\\d{4})(?!\\d)`, "gu");
+const monthFirst = new RegExp(`(?<!\\p{L})(${monthWords})\\.? (\\d{1,2})(?:st|nd|rd|th)?,? (\\d{4})(?!\\d)`, "gu");
+const fourDigits = /\d{4}/;
+
+/** Every day with its year that stands in a folded text, at most 100. */
+export function daysIn(text: string): readonly Day[] {
+  if (!fourDigits.test(text)) return [];
+  const days = [
+    ...[...text.matchAll(numericDays)].map(([found]) => dayOf(found)),
+    ...[...text.matchAll(dayFirst)].map(([, dayOfMonth, name, year]) => day(year, months.get(name ?? ""), dayOfMonth)),
+    ...[...text.matchAll(monthFirst)].map(([, name, dayOfMonth, year]) => day(year, months.get(name ?? ""), dayOfMonth)),
+  ];
+  return days.filter((found) => found !== undefined).slice(0, fixedBounds.daysInTextMax);
 }
 
 function day(year?: string, month?: string, dayOfMonth?: string): Day | undefined {

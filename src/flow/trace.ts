@@ -4,6 +4,7 @@ import type { ArgumentRole, Tool } from "../domain/tool.ts";
 import { decodedOnce } from "./decode-once.ts";
 import { driftOf, type Drift } from "./drift.ts";
 import { fold, foldValue } from "./fold.ts";
+import { guessedIn } from "./guessed-content.ts";
 import { intentOf, type Intent } from "./intent.ts";
 import { amountForm, dayForm, type SessionKnowledge } from "./knowledge.ts";
 import { saysNumbered } from "./numbered.ts";
@@ -88,6 +89,7 @@ export function traceCall(call: FlowCall, knowledge: SessionKnowledge): FlowTrac
     steering.push(untraced("", "target", knowledge));
     if (texts.length > 0) guarded.push({ ...untraced("", "content", knowledge), why: "it holds more values than are looked at" });
   }
+  guarded.push(...guessedIn({ tool, leaves, steering, planned: call.planned }, knowledge));
   const verdict = judgeFlow({
     tool,
     intent,

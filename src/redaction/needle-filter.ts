@@ -13,19 +13,20 @@ const scratch = Buffer.alloc(16_384);
 export class NeedleFilter {
   /** By pair of characters: which of the first three pairs of a needle it is, one bit for each. */
   readonly #pairs = new Uint8Array(128 * 128);
-  /** By hash of a needle's first four characters: whether there is one. */
-  readonly #starts = new Uint8Array(startsSize);
-  readonly #needles: readonly Buffer[];
+  /** By hash of a needle's first four characters: which of the buckets it is in, from 1 on. */
+  readonly #starts = new Uint16Array(startsSize);
+  readonly #buckets: Buffer[][] = [[]];
 
   /** @param needles ASCII strings in lower case of at least 4 characters. */
   constructor(needles: readonly string[]) {
-    this.#needles = needles.map((needle) => Buffer.from(needle, "latin1"));
-    for (const needle of this.#needles) {
+    for (const needle of needles.map((text) => Buffer.from(text, "latin1"))) {
       for (let offset = 0; offset < fixedBounds.needleCharsMin - 1; offset += 1) {
         const pair = pairAt(needle, offset);
         this.#pairs[pair] = (this.#pairs[pair] as number) | (1 << offset);
       }
-      this.#starts[startAt(needle, 0)] = 1;
+      const start = startAt(needle, 0);
+      this.#starts[start] ||= this.#buckets.push([]) - 1;
+      this.#buckets[this.#starts[start] as number]?.push(needle);
     }
   }
 
@@ -42,15 +43,19 @@ export class NeedleFilter {
     for (let place = margin; place < end; place += 3) {
       const offsets = pairs[pairAt(bytes, place)] as number;
       if (offsets === 0) continue;
-      if ((offsets & 1) !== 0 && starts[startAt(bytes, place)] === 1 && this.#isAt(bytes, place)) return true;
-      if ((offsets & 2) !== 0 && starts[startAt(bytes, place - 1)] === 1 && this.#isAt(bytes, place - 1)) return true;
-      if ((offsets & 4) !== 0 && starts[startAt(bytes, place - 2)] === 1 && this.#isAt(bytes, place - 2)) return true;
+      for (let offset = 0; offset < fixedBounds.needleCharsMin - 1; offset += 1) {
+        if ((offsets & (1 << offset)) === 0) continue;
+        const bucket = starts[startAt(bytes, place - offset)] as number;
+        if (bucket !== 0 && this.#isAt(bytes, place - offset, bucket)) return true;
+      }
     }
     return false;
   }
 
-  #isAt(bytes: Buffer, start: number): boolean {
-    return this.#needles.some((needle) => needle.every((byte, offset) => lowerCase(bytes[start + offset]) === byte));
+  #isAt(bytes: Buffer, start: number, bucket: number): boolean {
+    return (this.#buckets[bucket] as readonly Buffer[]).some((needle) =>
+      needle.every((byte, offset) => lowerCase(bytes[start + offset]) === byte),
+    );
   }
 }
 

@@ -34,7 +34,7 @@ export class NeedleSet {
 
   /** Whether any needle is in the text. */
   isIn(text: string): boolean {
-    return this.#find(text, 0) !== undefined;
+    return this.find(text, 0) !== undefined;
   }
 
   /** The text with every needle replaced, and how many there were. */
@@ -42,7 +42,7 @@ export class NeedleSet {
     let result = "";
     let from = 0;
     let count = 0;
-    for (let found = this.#find(text, 0); found !== undefined; found = this.#find(text, from)) {
+    for (let found = this.find(text, 0); found !== undefined; found = this.find(text, from)) {
       result += text.slice(from, found.index) + replacement;
       from = found.index + found.length;
       count += 1;
@@ -50,7 +50,8 @@ export class NeedleSet {
     return { text: count === 0 ? text : result + text.slice(from), count };
   }
 
-  #find(text: string, from: number): { readonly index: number; readonly length: number } | undefined {
+  /** The first needle at or behind a place, the longest of those that begin there. */
+  find(text: string, from: number): { readonly index: number; readonly length: number } | undefined {
     if (this.#isEmpty) return undefined;
     const shifts = this.#shifts;
     const charsMin = this.#charsMin;

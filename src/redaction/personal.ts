@@ -1,3 +1,4 @@
+import { isIban, isLuhn } from "./check-digits.ts";
 import type { Shape } from "./shapes.ts";
 
 /**
@@ -34,26 +35,4 @@ function longestIban(text: string): string | undefined {
     if ((next === undefined || next === " ") && isIban(text.slice(0, end).replaceAll(" ", ""))) return text.slice(0, end);
   }
   return undefined;
-}
-
-/** ISO 13616: moved to the end, letters as numbers, the remainder modulo 97 is 1. */
-export function isIban(text: string): boolean {
-  if (!/^[A-Z]{2}\d{2}[A-Z0-9]{11,30}$/.test(text)) return false;
-  let remainder = 0;
-  for (const char of text.slice(4) + text.slice(0, 4)) {
-    const digits = Number.parseInt(char, 36);
-    remainder = (remainder * (digits > 9 ? 100 : 10) + digits) % 97;
-  }
-  return remainder === 1;
-}
-
-/** ISO/IEC 7812-1: the weighted digit sum of a card number is a multiple of 10. */
-export function isLuhn(digits: string): boolean {
-  let sum = 0;
-  for (let index = 0; index < digits.length; index += 1) {
-    const digit = Number(digits[digits.length - 1 - index]);
-    const weighted = index % 2 === 1 ? digit * 2 : digit;
-    sum += weighted > 9 ? weighted - 9 : weighted;
-  }
-  return /^\d{12,19}$/.test(digits) && sum % 10 === 0;
 }

@@ -7,7 +7,7 @@ import { defaultLimits } from "../base/limits.ts";
 import type { Json } from "../domain/json.ts";
 import { NeedleFilter } from "./needle-filter.ts";
 import { NeedleSet } from "./needle-set.ts";
-import { isIban, isLuhn } from "./personal.ts";
+import { isIban, isLuhn } from "./check-digits.ts";
 import { createRedactor } from "./redact.ts";
 import { mayHoldShape, secretShapes } from "./shapes.ts";
 

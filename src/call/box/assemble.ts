@@ -259,6 +259,7 @@ function flowDesk({ options, clock, limits }: Ground, random: Random, runtime: (
   let past: ReturnType<FlowParts["past"]> | undefined;
   return createFlowDesk({
     mode,
+    guesses: options.flow?.personalData !== "declared",
     clock,
     random,
     limits,

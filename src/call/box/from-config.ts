@@ -29,7 +29,7 @@ export async function optionsFromConfig(
     decisionPoints: await Promise.all(config.decisionPoints.map((point) => decisionPoint(point, config.limits))),
     upstreams: config.upstreams,
     policy: config.policyRaw,
-    flow: { mode: config.flowMode },
+    flow: { mode: config.flowMode, personalData: config.personalData },
     store: storeOf(config.store),
     limits: changedLimits(config.limits),
     readOnly: config.readOnly,

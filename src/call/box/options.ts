@@ -2,7 +2,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
 import type { Approval } from "../../domain/approval.ts";
 import type { DecisionPoint } from "../../domain/decision-point.ts";
-import type { FlowMode } from "../../domain/flow.ts";
+import type { FlowMode, PersonalDataMode } from "../../domain/flow.ts";
 import type { NoticePort } from "../../domain/notice.ts";
 import type { ToolSource } from "../../domain/tool-source.ts";
 import type { RegisteredTool, Tier, Tool } from "../../domain/tool.ts";
@@ -74,6 +74,11 @@ export interface FlowOptions {
    * only words of a credential whose statements are attested count as the user's, and nothing runs unasked in a conversation without words.
    */
   readonly mode: FlowMode;
+  /**
+   * What counts as personal or secret in results. `guess` (default): what is labelled, and besides, where nobody said who may have a value, what looks like
+   * it (passports, accounts, cards, passwords, …): that leaves only after a question, unless the user named or asked for it. `declared`: only what is labelled.
+   */
+  readonly personalData?: PersonalDataMode;
 }
 
 /** A source of tools, and what its operator says of them. What the source says of itself (hints, annotations) is never asked. */
