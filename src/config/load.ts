@@ -3,7 +3,6 @@ import { fixedBounds } from "../base/fixed-bounds.ts";
 import { defaultLimits, type Limits } from "../base/limits.ts";
 import { decisionPointShape, readDecisionPoints } from "./decision-point.ts";
 import { healthCheckProblem } from "../connectors/http-health-check.ts";
-import { flowModes, personalDataModes } from "../domain/flow.ts";
 import type { JsonObject } from "../domain/json.ts";
 import { emptyPolicy, type PolicyDocument } from "../policy/document.ts";
 import { policySchema } from "../policy/policy-schema.ts";
@@ -11,6 +10,7 @@ import { parsePolicy } from "../policy/parse.ts";
 import { nearestHint } from "../policy/problem.ts";
 import { plainObject } from "../policy/parse-values.ts";
 import type { Config, CredentialConfig, McpSourceConfig, SourceConfig } from "./document.ts";
+import { flowOf, flowShape } from "./flow.ts";
 import { httpSource, httpTools } from "./http-source.ts";
 import { limitsShape, readLimits } from "./limits.ts";
 import { mcpShape, mcpSourceShape, readMcpSource, readMcpUsers } from "./mcp-source.ts";
@@ -135,20 +135,7 @@ function configShape(resolvePath: (path: string) => string) {
         }),
       ),
       policy: optional(about("The policy, or a path to its file. Without one nothing is granted.", policyShape)),
-      flow: optional(
-        about(
-          "What happens where an argument comes from untrusted text or the user did not ask: `observe` only reports, `standard` (default) asks and refuses, `strict` also where the user's words are unknown.",
-          object({
-            mode: required(word(flowModes)),
-            personalData: optional(
-              about(
-                "What counts as personal or secret in results: `guess` (default) what is labelled, and what looks like it where no label says who may have it; `declared` only what is labelled.",
-                word(personalDataModes),
-              ),
-            ),
-          }),
-        ),
-      ),
+      flow: optional(flowShape),
       limits: optional(limitsShape),
       readOnly: optional(about("This process lets nothing but reads through. Default `false`.", truth)),
       anchors: optional(
@@ -335,8 +322,7 @@ function assemble(settings: Settings, parts: AssemblyParts): Config | undefined 
     modules: (settings.tools?.modules ?? []).map(resolvePath),
     policy: parts.policy,
     policyRaw: parts.policyRaw,
-    flowMode: settings.flow?.mode ?? "standard",
-    personalData: settings.flow?.personalData ?? "guess",
+    ...flowOf(settings.flow),
     limits,
     readOnly: settings.readOnly ?? false,
     anchors: (settings.anchors ?? []).flatMap(({ file }) =>

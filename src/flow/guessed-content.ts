@@ -2,6 +2,7 @@
  * Does a call hand something over that looks personal or secret, and that the user neither gave nor asked to be handed over? What one writes to or pays to
  * is no content: that a value there comes from the right place is asked by another rule.
  */
+import { tenantReader } from "../domain/label.ts";
 import type { ArgumentRole, Tool } from "../domain/tool.ts";
 import { kindCategories, kindWords, namesKind, plainLetters, type PersonalKind } from "../redaction/personal-names.ts";
 import { decodedOnce } from "./decode-once.ts";
@@ -9,9 +10,8 @@ import type { Carried } from "./guessed.ts";
 import type { SessionKnowledge } from "./knowledge.ts";
 import { phraseExpression, spokenIn } from "./languages/spoken.ts";
 import { actionKinds, type LanguagePack } from "./languages/pack.ts";
-import type { ArgumentLeaf } from "./roles.ts";
-import { splitName } from "./roles.ts";
-import type { GuardedValue, Traced } from "./rules.ts";
+import { splitName, type ArgumentLeaf } from "./roles.ts";
+import type { Traced } from "./rules.ts";
 import { actionablesIn, urlParts } from "./tokens.ts";
 import type { UserWords } from "./user-words.ts";
 
@@ -20,19 +20,28 @@ export interface GuessedCall {
   readonly tool: Pick<Tool, "tier" | "isEgress">;
   readonly leaves: readonly ArgumentLeaf[];
   readonly steering: readonly Traced[];
-  /** Names of the arguments that an approved plan names exactly. */
-  readonly planned: ReadonlySet<string> | undefined;
+}
+
+/** An argument with what looks personal or secret in it. */
+export interface GuessedContent {
+  readonly leaf: ArgumentLeaf;
+  readonly role: ArgumentRole;
+  /** Who may have such data where nobody says so, as for a label of its category; undefined where nobody can tell who reads it. */
+  readonly readers: readonly string[] | undefined;
+  /** For people: what it looks like, and no value. A guess leads to a question, never to a refusal. */
+  readonly why: string;
 }
 
 /** Every argument of a call that leaves, or that writes where others read, with what looks personal in it. */
-export function guessedIn(call: GuessedCall, knowledge: SessionKnowledge): readonly GuardedValue[] {
+export function guessedIn(call: GuessedCall, knowledge: SessionKnowledge): readonly GuessedContent[] {
   const { restrictions } = knowledge;
   if (!restrictions.hasGuessed || !reachesOthers(call)) return [];
   return call.leaves.flatMap((leaf) => {
-    const texts = call.planned?.has(argumentOf(leaf.pointer)) === true ? [] : contentOf(leaf, call.tool.isEgress);
-    const carried = texts.flatMap((text) => restrictions.guessedIn(text, splitName(leaf.field)));
-    const open = carried.find((each) => !isGiven(each, knowledge) && !isAskedFor(each.kind, knowledge.words));
-    return open === undefined ? [] : [{ ...tracedOf(leaf), why: whyOf(open) }];
+    const carried = contentOf(leaf, call.tool.isEgress).flatMap((text) => restrictions.guessedIn(text, splitName(leaf.field)));
+    const open = carried.filter((each) => !isGiven(each, knowledge) && !isAskedFor(each.kind, knowledge.words));
+    // What fewest people may have is what counts.
+    const first = open.find(({ kind }) => isForNobody(kind)) ?? open[0];
+    return first === undefined ? [] : [foundIn(leaf, first.kind)];
   });
 }
 
@@ -49,20 +58,20 @@ function contentOf({ role, value }: ArgumentLeaf, isEgress: boolean): readonly s
   return text.split(/[/?&=#]/).flatMap((part) => [part, ...decodedOnce(part)]);
 }
 
-function argumentOf(pointer: string): string {
-  return (pointer.split("/")[1] ?? "").replaceAll("~1", "/").replaceAll("~0", "~");
+function isForNobody(kind: PersonalKind | undefined): boolean {
+  return kind === undefined || kindCategories[kind] === "credential";
 }
 
-/** For people: names what it looks like, and no value. A guess leads to a question, never to a refusal. */
-function whyOf({ kind }: Carried): string {
+function foundIn(leaf: ArgumentLeaf, kind: PersonalKind | undefined): GuessedContent {
+  const role = leaf.role ?? "content";
   const what = kind === undefined ? "personal data" : kindWords[kind];
-  return `it holds what looks like ${what} that was read, and the user did not ask to send that`;
-}
-
-function tracedOf({ pointer, role, isDeclared, value }: ArgumentLeaf): Traced {
-  const known: ArgumentRole = role ?? "content";
-  const roleFrom = isDeclared ? "declared" : role === undefined ? "nobody" : "name";
-  return { pointer, role: known, roleFrom, source: "untrusted", origin: undefined, text: String(value) };
+  return {
+    leaf,
+    role,
+    // Whoever runs a page reads what its address says, and is no person whom a directory knows.
+    readers: role === "target" ? undefined : isForNobody(kind) ? [] : [tenantReader],
+    why: `it holds what looks like ${what} that was read, and the user did not ask to send that`,
+  };
 }
 
 /** Every kind by its name, so that short values count where the user writes them without one. */

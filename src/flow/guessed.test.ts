@@ -157,9 +157,24 @@ describe("a value that nobody labelled and that looks personal", () => {
     for (const number of numbers.slice(0, 200)) expect(guesses(judged(sendMail, send(number), knowledge))).toEqual(["/body"]);
   });
 
-  test("is not taken for one where an approved plan names the argument", () => {
-    const call = { tool: sendMail, args: send("C01X00T47"), isStanding: false, isStrict: false, planned: new Set(["to", "body"]) };
-    expect(guesses(traceCall(call, session(said, [[file]])))).toEqual([]);
+  test("may go to those who could have it if it were labelled: the tenant's own people, but nobody for a secret", () => {
+    const to = (names: readonly string[] | undefined, body: string): FlowTrace =>
+      traceCall(
+        {
+          tool: sendMail,
+          args: send(body),
+          isStanding: false,
+          isStrict: false,
+          recipients: {
+            kind: "known",
+            people: [{ pointer: "/to", part: 0, text: "ada@example.com", names: names === undefined ? undefined : new Set(names) }],
+          },
+        },
+        session(said, [[file], [{ password: "correct-horse" }]]),
+      );
+    expect(to(["tenant", "user:ada"], "C01X00T47").effect).toBe("allow");
+    expect(to(undefined, "C01X00T47")).toMatchObject({ effect: "ask", isForReaders: true, barred: [{ pointer: "/to" }] });
+    expect(to(["tenant", "user:ada"], "C01X00T47 and correct-horse").effect).toBe("ask");
   });
 
   test("never leads to a refusal by itself (property)", () => {

@@ -80,7 +80,7 @@ export function traceCall(call: FlowCall, knowledge: SessionKnowledge): FlowTrac
       const circles = circlesOf(leaf.value, texts);
       if (circles.length === 0) continue;
       isForReaders = true;
-      const outside = call.recipients?.kind === "known" ? barredFrom(circles, call.recipients.people) : undefined;
+      const outside = outsideOf(circles, call.recipients);
       for (const person of outside ?? []) barred.add(person);
       if (outside === undefined || outside.length > 0) guarded.push(guardedValue(leaf, role, whyGuarded(call.recipients, outside)));
     }
@@ -89,7 +89,12 @@ export function traceCall(call: FlowCall, knowledge: SessionKnowledge): FlowTrac
     steering.push(untraced("", "target", knowledge));
     if (texts.length > 0) guarded.push({ ...untraced("", "content", knowledge), why: "it holds more values than are looked at" });
   }
-  guarded.push(...guessedIn({ tool, leaves, steering, planned: call.planned }, knowledge));
+  for (const { leaf, role, readers, why } of guessedIn({ tool, leaves, steering }, knowledge)) {
+    isForReaders ||= readers !== undefined;
+    const outside = readers === undefined ? undefined : outsideOf([readers], call.recipients);
+    for (const person of outside ?? []) barred.add(person);
+    if (outside === undefined || outside.length > 0) guarded.push(guardedValue(leaf, role, why));
+  }
   const verdict = judgeFlow({
     tool,
     intent,
@@ -107,6 +112,11 @@ export function traceCall(call: FlowCall, knowledge: SessionKnowledge): FlowTrac
   });
   const drift = driftOf({ intent, traced: steering, isBlind: knowledge.words.isEmpty });
   return { ...verdict, intent, traced: [...steering, ...carried, ...guarded], drift, isForReaders, barred: [...barred] };
+}
+
+/** The recipients who may not have what only these circles may have; undefined where nobody knows who the recipients are. */
+function outsideOf(circles: readonly (readonly string[])[], recipients: Recipients | undefined): readonly KnownRecipient[] | undefined {
+  return recipients?.kind === "known" ? barredFrom(circles, recipients.people) : undefined;
 }
 
 const notForThem = "it holds data that is not meant for these readers";
