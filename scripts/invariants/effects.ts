@@ -2,7 +2,7 @@ import type { Mutant } from "../invariant.ts";
 
 const narrowed = ["src/call/narrow.test.ts", "src/policy/narrowing.test.ts"];
 
-/** What holds of rules that modify and defer, and of facts that are kept, each with the change that takes it out. */
+/** What holds of rules that modify and defer, of facts that are kept, and of data that nobody labelled, each with the change that takes it out. */
 export const effectMutants: readonly Mutant[] = [
   {
     invariant: 4,
@@ -87,5 +87,23 @@ export const effectMutants: readonly Mutant[] = [
       },
     ],
     tests: ["src/call/fact-look-ups.test.ts"],
+  },
+  {
+    invariant: 6,
+    name: "what looks personal leaves because nobody labelled it",
+    patches: [
+      {
+        file: "src/flow/knowledge.ts",
+        find: "if (restrictions.isGuessing && !label.saysWho)",
+        replace: "if (label.saysWho && restrictions.isGuessing)",
+      },
+    ],
+    tests: ["src/flow/guessed.test.ts", "src/call/personal-data.test.ts"],
+  },
+  {
+    invariant: 6,
+    name: "what looks personal leaves because the user asked for something else",
+    patches: [{ file: "src/flow/guessed-content.ts", find: "namesKind(sentence, kind) ||", replace: "" }],
+    tests: ["src/flow/guessed.test.ts"],
   },
 ];

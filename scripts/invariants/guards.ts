@@ -190,24 +190,6 @@ export const guardMutants: readonly Mutant[] = [
   },
   {
     invariant: 6,
-    name: "what looks personal leaves because nobody labelled it",
-    patches: [
-      {
-        file: "src/flow/knowledge.ts",
-        find: "if (restrictions.isGuessing && !label.saysWho)",
-        replace: "if (label.saysWho && restrictions.isGuessing)",
-      },
-    ],
-    tests: ["src/flow/guessed.test.ts", "src/call/personal-data.test.ts"],
-  },
-  {
-    invariant: 6,
-    name: "what looks personal leaves because the user asked for something else",
-    patches: [{ file: "src/flow/guessed-content.ts", find: "namesKind(sentence, kind) ||", replace: "" }],
-    tests: ["src/flow/guessed.test.ts"],
-  },
-  {
-    invariant: 6,
     name: "what was forgotten counts as never read",
     patches: [{ file: "src/flow/shingles.ts", find: "(this.#isInBloom(hash) ? forgottenOrigin : undefined)", replace: "undefined" }],
     tests: ["src/call/flow-bounds.test.ts", "src/flow"],

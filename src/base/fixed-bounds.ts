@@ -100,6 +100,15 @@ export const fixedTable = {
   needleCharsMin: { value: 4, unit: "characters", about: "a text that many texts are searched for at once" },
   // Personal and secret data that nobody labelled.
   personalFoundMax: { value: 1_000, unit: "values", about: "that look personal or secret in one slice of a text" },
+  personalTextCharsMin: { value: 8, unit: "characters", about: "a text that has room for a name and a value" },
+  personalBehindCharsMax: { value: 160, unit: "characters", about: "behind a name, in which its value stands" },
+  personalGroupsCharsMin: {
+    value: 8,
+    unit: "characters",
+    about: "of digits in groups that may prove themselves: the shortest account has a run of them",
+  },
+  personalGroupsCharsMax: { value: 80, unit: "characters", about: "of digits in groups that are looked at together" },
+  personalLeadCharsMax: { value: 16, unit: "characters", about: "before such groups, in which an account may begin" },
   personalLeafCharsMax: { value: 4_096, unit: "characters", about: "a value that is personal by the name of its field" },
   personalFormCharsMin: { value: 4, unit: "characters", about: "a value that looks personal, without its separators" },
   personalFormCharsMax: { value: 128, unit: "characters", about: "a value that looks personal, without its separators" },

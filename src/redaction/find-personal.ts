@@ -39,12 +39,9 @@ export function personalIn(text: string, { field, above, mayName }: LeafPlace): 
     const kind = kindOfValue(text, named, "field");
     if (kind !== undefined) return [{ kind, text, at: 0 }];
   }
-  if (text.length < textCharsMin) return [];
+  if (text.length < fixedBounds.personalTextCharsMin) return [];
   return text.length === 16 && isCodiceFiscale(text.toUpperCase()) ? [{ kind: "national-id", text, at: 0 }] : personalInText(text, mayName);
 }
-
-// Shorter ones have no room for a name and a value, nor for anything that proves itself.
-const textCharsMin = 8;
 
 /** What a text holds: values that prove themselves, and those behind a name (`Passport no.: C01X00T47`). At most 1,000. */
 export function personalInText(text: string, mayName?: boolean): readonly PersonalValue[] {
@@ -98,7 +95,6 @@ function findNamed(plain: string, add: Add): void {
   }
 }
 
-const behindCharsMax = 160;
 const joins =
   /^(?:s|nummer|nr)?(?:[ _-]?(?:numbers?|no|nr|num|numero|numer|nummer|code|id|details|value)\b\.?)?(?: ?\([^()\n]{0,30}\))?["'*_]{0,3}(?<sign>[ \t]*[:=#|\t][ \t]*|[ \t]+(?:is|was|are|lautet|ist|est|es|jest|wynosi|e)[ \t]+:?|[ \t]+)["'*_]{0,3}/;
 const numberLike = /^[a-z0-9]*\d[a-z0-9]*(?:[ ./-]{1,2}[a-z0-9]*\d[a-z0-9]*){0,9}/;
@@ -108,7 +104,7 @@ const sentence = /^[^\n|"<>]{1,120}/;
 const word = /^[^\s"',;<>|]{4,128}/;
 
 function valueBehind(plain: string, end: number, kind: PersonalKind): { readonly start: number; readonly end: number } | undefined {
-  const rest = plain.slice(end, end + behindCharsMax);
+  const rest = plain.slice(end, end + fixedBounds.personalBehindCharsMax);
   const join = joins.exec(rest);
   if (join === null) return undefined;
   const start = end + join[0].length;
@@ -204,7 +200,7 @@ function findProven(text: string, add: Add): void {
   for (let at = 5, end = 0; at < last; at += 6) {
     const code = text.charCodeAt(at);
     if (code < 48 || code > 57 || at < end || isLetter(text.charCodeAt(at + 1)) || isLetter(text.charCodeAt(at - 1))) continue;
-    end = provenAround(text, at, Math.max(foundTo, at - groupsCharsMax), note);
+    end = provenAround(text, at, Math.max(foundTo, at - fixedBounds.personalGroupsCharsMax), note);
   }
 }
 
@@ -212,11 +208,11 @@ function findProven(text: string, add: Add): void {
 function provenAround(text: string, at: number, from: number, add: Add): number {
   let start = at;
   let end = at + 1;
-  while (start > from && end - start < groupsCharsMax && isJoined(text, start - 1, -1)) start -= 1;
-  while (end < text.length && end - start < groupsCharsMax && isJoined(text, end, 1)) end += 1;
-  if (end - start < groupsCharsMin) return end;
+  while (start > from && end - start < fixedBounds.personalGroupsCharsMax && isJoined(text, start - 1, -1)) start -= 1;
+  while (end < text.length && end - start < fixedBounds.personalGroupsCharsMax && isJoined(text, end, 1)) end += 1;
+  if (end - start < fixedBounds.personalGroupsCharsMin) return end;
   // The first groups of an account may be letters.
-  const lead = Math.max(from, start - leadCharsMax);
+  const lead = Math.max(from, start - fixedBounds.personalLeadCharsMax);
   for (const match of text.slice(lead, end).matchAll(ibanStarts)) {
     const accountEnd = addIban(text, lead + match.index, add);
     if (accountEnd !== undefined) return Math.max(end, accountEnd);
@@ -227,10 +223,6 @@ function provenAround(text: string, at: number, from: number, add: Add): number 
   return end;
 }
 
-// The shortest account has a run of eight digits and more; every other form has more.
-const groupsCharsMin = 8;
-const groupsCharsMax = 80;
-const leadCharsMax = 16;
 const ibanStarts = /(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}/g;
 
 /** A digit, or the one separator between two. */
