@@ -58,6 +58,28 @@ export const waitMutants: readonly Mutant[] = [
     tests: ["src/call/defer.test.ts", "src/call/desk"],
   },
   {
+    invariant: 4,
+    name: "one person stands for every group that they are in",
+    patches: [
+      { file: "src/approvals/one-of-each.ts", find: "      return true;\n", replace: "" },
+      { file: "src/approvals/approvals.ts", find: "const isAgreed = yeses.length >= approval.quorum && ", replace: "const isAgreed = " },
+    ],
+    tests: ["src/approvals", "src/call/approval-each.test.ts"],
+  },
+  {
+    invariant: 4,
+    name: "any two people answer where each group has to agree",
+    patches: [
+      {
+        file: "src/approvals/approvals.ts",
+        find: " && (wanted === undefined || wanted.length === 0)",
+        replace: "",
+      },
+      { file: "src/approvals/approvals.ts", find: "?? refuseUnneeded(approval, credential, answersTo)", replace: "" },
+    ],
+    tests: ["src/call/approval-each.test.ts"],
+  },
+  {
     invariant: 7,
     name: "a call gives back what it took of a plan, whatever became of it",
     patches: [

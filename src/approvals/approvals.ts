@@ -3,6 +3,7 @@ import type { Decision } from "../domain/decision.ts";
 import type { Credential } from "../domain/principal.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
 import type { RowKey } from "../store/store.ts";
+import { groupsCovered, groupsWanted } from "./one-of-each.ts";
 
 /** Where approvals live. */
 export function approvalKey(tenant: string, id: string): RowKey {
@@ -37,7 +38,7 @@ export interface AnswerAttempt {
 
 /**
  * The approval after one more answer, or why it may not be given. One no is enough; a yes counts once per person and credential until the quorum
- * is reached, and only for the arguments that it was given for.
+ * is reached, and only for the arguments that it was given for. Where each group has to agree, a yes stands for one of them.
  */
 export function answerApproval(
   approval: Approval,
@@ -56,13 +57,28 @@ export function answerApproval(
     reason: attempt.reason,
     atMs: attempt.nowMs,
     effectiveDigest,
+    ...(approval.isOfEach === true && { groups: groupsOf(attempt.credential, approval) }),
     ...(attempt.widens === true && { widens: true }),
   };
   const answers = [...approval.answers, answer];
   const asked = edit === undefined ? approval : edited(approval, edit, attempt.by);
-  const yesCount = answers.filter((each) => each.approve && digestOf(each, approval) === effectiveDigest).length;
-  const state = !attempt.approve ? "rejected" : yesCount >= approval.quorum ? "approved" : "pending";
-  return { kind: "answered", approval: { ...asked, answers, state } };
+  const yeses = yesesTo(effectiveDigest, approval, answers);
+  const wanted = approval.isOfEach === true ? groupsWanted(approval.approvers, groupsIn(yeses)) : undefined;
+  const isAgreed = yeses.length >= approval.quorum && (wanted === undefined || wanted.length === 0);
+  const state = !attempt.approve ? "rejected" : isAgreed ? "approved" : "pending";
+  return { kind: "answered", approval: { ...asked, answers, state, ...(wanted !== undefined && { wanted }) } };
+}
+
+function yesesTo(digest: string, approval: Approval, answers = approval.answers): readonly ApprovalAnswer[] {
+  return answers.filter((given) => given.approve && digestOf(given, approval) === digest);
+}
+
+function groupsOf({ approves }: Credential, { approvers }: Approval): readonly string[] {
+  return approvers.filter((group) => approves.includes(group));
+}
+
+function groupsIn(yeses: readonly ApprovalAnswer[]): readonly (readonly string[])[] {
+  return yeses.map(({ groups }) => groups ?? []);
 }
 
 function edited(approval: Approval, { effectiveDigest, summary, pointers }: ArgumentEdit, by: string): Approval {
@@ -82,7 +98,7 @@ function digestOf(given: ApprovalAnswer, approval: Approval): string {
 
 /** Whether everybody who said yes to what will run also said yes to further calls to the same target. */
 export function isWidened(approval: Approval): boolean {
-  const given = approval.answers.filter((answer) => answer.approve && digestOf(answer, approval) === approval.effectiveDigest);
+  const given = yesesTo(approval.effectiveDigest, approval);
   return approval.state === "approved" && given.every(({ widens }) => widens === true);
 }
 
@@ -93,7 +109,7 @@ function refuseAnswer(approval: Approval, attempt: AnswerAttempt): string | unde
   if (credential.id === approval.callerCredentialId || credential.actsFor.length > 0)
     return "a credential that makes calls cannot answer approvals; use an approver's";
   if (!credential.approves.some((group) => approval.approvers.includes(group)))
-    return `this approval wants one of the groups ${approval.approvers.map((group) => `\`${group}\``).join(", ")}`;
+    return `this approval wants ${approval.isOfEach === true ? "each" : "one"} of the groups ${approval.approvers.map((group) => `\`${group}\``).join(", ")}`;
   if (approval.gate === "approval" && isSamePerson(attempt.by, approval.principal.user))
     return "the person who asked cannot approve their own call";
   if (approval.gate === "confirmation" && attempt.by !== approval.principal.user) return "only the user who asked can confirm this call";
@@ -104,7 +120,7 @@ function refuseAnswer(approval: Approval, attempt: AnswerAttempt): string | unde
   if (attempt.approve) {
     if (approval.quorum > 1 && credential.person === undefined && attempt.by === credential.id)
       return "several people have to agree, and this credential does not say whose it is; name them with `person:`";
-    const unseen = refuseUnseen(approval, attempt);
+    const unseen = refuseUnseen(approval, attempt) ?? refuseUnneeded(approval, credential, answersTo);
     if (unseen !== undefined) return unseen;
   }
   if (approval.needsFreshAuthentication && !isFresh(credential, attempt)) return "this call is privileged: authenticate again, then answer";
@@ -123,6 +139,21 @@ function refuseUnseen({ effectiveDigest, edited: edit }: Approval, { digest }: A
   if (edit !== undefined && digest === undefined)
     return `\`${edit.by}\` changed its arguments; look at them, then answer with the digest \`${effectiveDigest}\``;
   return undefined;
+}
+
+/** A yes that stands for no group that still has nobody would leave the question as it is: whoever gives it should know. */
+function refuseUnneeded(approval: Approval, credential: Credential, answersTo: string): string | undefined {
+  const { approvers, quorum, isOfEach } = approval;
+  if (isOfEach !== true) return undefined;
+  const people = groupsIn(yesesTo(answersTo, approval));
+  const covered = groupsCovered(approvers, people);
+  const isOneOfMany = people.length + approvers.length - covered < quorum;
+  if (isOneOfMany || groupsCovered(approvers, [...people, groupsOf(credential, approval)]) > covered) return undefined;
+  return `your groups have answered already; this approval still wants somebody of ${quoted(groupsWanted(approvers, people))}`;
+}
+
+function quoted(groups: readonly string[]): string {
+  return groups.map((group) => `\`${group}\``).join(" or ");
 }
 
 function isFresh(credential: Credential, attempt: AnswerAttempt): boolean {
@@ -166,5 +197,7 @@ function isOwnWords({ edited: edit }: Approval, rule: string): boolean {
 
 function isStricter(ask: NonNullable<Decision["ask"]>, approval: Approval): boolean {
   if (ask.needsFreshAuthentication && !approval.needsFreshAuthentication) return true;
+  if (ask.isOfEach === true && (approval.isOfEach !== true || ask.approvers.some((group) => !approval.approvers.includes(group))))
+    return true;
   return approval.approvers.some((group) => !ask.approvers.includes(group));
 }

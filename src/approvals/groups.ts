@@ -45,7 +45,7 @@ function mayBeGrouped({ state, needsFreshAuthentication, expiresAtMs }: Approval
 
 /** What members have in common. Rules of the flow name the argument that they blame, so a call that is odd in another way stands apart. */
 function kindOf(approval: Approval): string {
-  const { tenant, sessionId, tool, version, toolFingerprint, gate, approvers, quorum, asked } = approval;
+  const { tenant, sessionId, tool, version, toolFingerprint, gate, approvers, quorum, isOfEach, asked } = approval;
   const kind = {
     tenant,
     sessionId,
@@ -55,6 +55,7 @@ function kindOf(approval: Approval): string {
     gate,
     approvers,
     quorum,
+    isOfEach: isOfEach ?? false,
     asked: asked ?? null,
     rules: rulesOf(approval),
   };
@@ -71,7 +72,7 @@ function digestOf(members: readonly Approval[]): string {
 }
 
 function groupOf(members: readonly Approval[]): ApprovalGroup {
-  const { sessionId, principal, tool, version, gate, approvers, quorum } = members[0] as Approval;
+  const { sessionId, principal, tool, version, gate, approvers, quorum, isOfEach } = members[0] as Approval;
   const risky = members.toSorted((left, right) => unsaidOf(right).length - unsaidOf(left).length);
   return {
     digest: digestOf(members),
@@ -82,6 +83,7 @@ function groupOf(members: readonly Approval[]): ApprovalGroup {
     gate,
     approvers,
     quorum,
+    ...(isOfEach === true && { isOfEach }),
     rules: rulesOf(members[0] as Approval),
     members: risky.map((approval) => ({
       id: approval.id,

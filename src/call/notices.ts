@@ -60,7 +60,7 @@ class Desk implements NoticeDesk {
   }
 
   asked(approval: Approval): readonly Operation[] {
-    const { id, callId, sessionId, principal, tool, version, gate, approvers, quorum, summary, reasons, expiresAtMs } = approval;
+    const { id, callId, sessionId, principal, tool, version, gate, approvers, quorum, isOfEach, summary, reasons, expiresAtMs } = approval;
     const rules = reasons.filter(({ effect }) => effect === "ask").map(({ rule }) => rule);
     const data = {
       approvalId: id,
@@ -72,6 +72,7 @@ class Desk implements NoticeDesk {
       gate,
       approvers,
       quorum,
+      ...(isOfEach === true && { isOfEach }),
       summary,
       rules,
       expiresAtMs,

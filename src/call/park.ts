@@ -76,6 +76,7 @@ function newApproval(state: CallState, decision: Decision): Approval {
     gate: ask.gate,
     approvers: ask.approvers,
     quorum: ask.quorum,
+    ...(ask.isOfEach === true && { isOfEach: true, wanted: ask.approvers }),
     needsFreshAuthentication: ask.needsFreshAuthentication,
     reasons: decision.reasons,
     factDigests: decision.factDigests,

@@ -103,3 +103,11 @@ test("a person reads who may not have what the call repeats, and whom the direct
   expect(text).toContain("may not have the data in it: eve@else.example (the directory does not know them)\n");
   expect(cardText(terminal, { approval, card })).not.toContain("may not have");
 });
+
+test("where each group has to agree, the card says so, and whose yes is missing", () => {
+  const each = { ...approval, approvers: ["finance", "security"], isOfEach: true, needsFreshAuthentication: false };
+  const needs = (more: object): string | undefined => /needs *(.*)/.exec(cardText(terminal, { approval: { ...each, ...more }, card }))?.[1];
+  expect(needs({ wanted: ["finance", "security"] })).toBe("one person of each of finance, security; still somebody of finance or security");
+  expect(needs({ wanted: ["security"] })).toBe("one person of each of finance, security; still somebody of security");
+  expect(needs({ wanted: [], quorum: 3 })).toBe("one person of each of finance, security, 3 people in all");
+});

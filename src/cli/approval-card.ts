@@ -38,7 +38,7 @@ export function cardText(terminal: Terminal, shown: ShownApproval): string {
       ...(card.conversationId === undefined ? [] : [["conversation", card.conversationId]]),
       ["said", saidText(card)],
       ...(card.asked === undefined ? [] : [["asked", askedWords[card.asked]]]),
-      ["needs", `${jsonText(approval["quorum"])} of ${(approval["approvers"] as readonly string[]).join(", ")}${freshWords(approval)}`],
+      ["needs", `${whoText(approval)}${freshWords(approval)}`],
     ]),
     ...(card.refusedAsksCount === 0
       ? []
@@ -86,6 +86,15 @@ const askedWords = {
   "not-asked": "the user did not ask for this kind of action",
   unknown: "whether the user asked for this is not known",
 } as const satisfies Record<NonNullable<ApprovalCard["asked"]>, string>;
+
+/** How many people of which groups, and whom it still waits for where each group has to agree. */
+function whoText(approval: JsonObject): string {
+  const groups = (approval["approvers"] as readonly string[]).join(", ");
+  if (approval["isOfEach"] !== true) return `${jsonText(approval["quorum"])} of ${groups}`;
+  const [wanted, count] = [approval["wanted"] as readonly string[], approval["quorum"] as number];
+  const people = count > (approval["approvers"] as readonly string[]).length ? `, ${count} people in all` : "";
+  return `one person of each of ${groups}${people}${wanted.length === 0 ? "" : `; still somebody of ${wanted.join(" or ")}`}`;
+}
 
 function freshWords(approval: JsonObject): string {
   return approval["needsFreshAuthentication"] === true ? ", just authenticated" : "";

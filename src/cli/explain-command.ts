@@ -75,11 +75,17 @@ function noteOf(kind: string, body: JsonObject): string {
 function decisionIn(body: JsonObject): Decision | undefined {
   const recorded = body["decision"] as JsonObject | undefined;
   if (recorded === undefined || recorded === null || typeof recorded["effect"] !== "string") return undefined;
-  const { gate, approvers, quorum } = recorded as { readonly gate?: Json; readonly approvers?: Json; readonly quorum?: Json };
+  const { gate, approvers, quorum, isOfEach } = recorded;
   const ask =
     gate === undefined
       ? undefined
-      : { gate, approvers: approvers ?? [], quorum: quorum ?? 1, needsFreshAuthentication: recorded["needsFreshAuthentication"] === true };
+      : {
+          gate,
+          approvers: approvers ?? [],
+          quorum: quorum ?? 1,
+          isOfEach,
+          needsFreshAuthentication: recorded["needsFreshAuthentication"] === true,
+        };
   return { reasons: [], notify: false, policyVersion: "", factDigests: {}, ...recorded, ask } as unknown as Decision;
 }
 

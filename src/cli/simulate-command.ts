@@ -70,8 +70,8 @@ function itemText(invocation: Invocation, item: SimulationItem): string {
   return `${paint(terminal, colour, `${was.effect} → ${would.effect}`)}  ${of}\n  was   ${sideText(was)}\n  would ${sideText(would)}${more}\n`;
 }
 
-function sideText({ effect, rules, approvers }: Judgement): string {
-  const people = approvers.length === 0 ? "" : ` of ${approvers.join(", ")}`;
+function sideText({ effect, rules, approvers, isOfEach }: Judgement): string {
+  const people = approvers.length === 0 ? "" : ` of ${isOfEach === true ? "each of " : ""}${approvers.join(", ")}`;
   return plain(`${effect}${people} by ${rules.length === 0 ? "no rule" : rules.join(", ")}`);
 }
 

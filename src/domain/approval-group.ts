@@ -14,6 +14,8 @@ export interface ApprovalGroup {
   readonly gate: Gate;
   readonly approvers: readonly string[];
   readonly quorum: number;
+  /** Each of `approvers` has to agree by a person of its own. */
+  readonly isOfEach?: true | undefined;
   /** What asks, the same for each. */
   readonly rules: readonly string[];
   /** Those with the most values that the user did not say first. */

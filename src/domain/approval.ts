@@ -11,6 +11,8 @@ export interface ApprovalAnswer {
   readonly atMs: number;
   /** Digest of the arguments that it was given for; a yes counts for no others. Absent: those that the call came with. */
   readonly effectiveDigest?: string | undefined;
+  /** Of the groups that had to agree, those that the answer can stand for; it stands for one. Absent where any group did. */
+  readonly groups?: readonly string[] | undefined;
   /** A yes also to further calls to the same target in the same session. */
   readonly widens?: boolean | undefined;
 }
@@ -73,6 +75,10 @@ export interface Approval {
   readonly gate: Gate;
   readonly approvers: readonly string[];
   readonly quorum: number;
+  /** Each of `approvers` has to agree by a person of its own. Absent: people of any of them. */
+  readonly isOfEach?: true | undefined;
+  /** With `isOfEach`: groups of which somebody could say the yes that is still missing. */
+  readonly wanted?: readonly string[] | undefined;
   readonly needsFreshAuthentication: boolean;
   /** What asked; a new reason at waking needs a new approval. */
   readonly reasons: readonly Reason[];

@@ -36,7 +36,14 @@ export interface Decision {
   readonly reasons: readonly Reason[];
   /** With `ask`: which gate, who may answer, how many must. */
   readonly ask:
-    | { readonly gate: Gate; readonly approvers: readonly string[]; readonly quorum: number; readonly needsFreshAuthentication: boolean }
+    | {
+        readonly gate: Gate;
+        readonly approvers: readonly string[];
+        readonly quorum: number;
+        /** Each of `approvers` has to agree by a person of its own. */
+        readonly isOfEach?: true;
+        readonly needsFreshAuthentication: boolean;
+      }
     | undefined;
   /** The tool runs but its owner is told (reversible tier). */
   readonly notify: boolean;

@@ -66,11 +66,14 @@ export function approvalBody(approval: Approval): JsonObject {
     gate: approval.gate,
     approvers: approval.approvers,
     quorum: approval.quorum,
+    isOfEach: approval.isOfEach,
+    wanted: approval.wanted,
     needsFreshAuthentication: approval.needsFreshAuthentication,
     reasons: approval.reasons,
-    answers: approval.answers.map(({ by, approve, reason, atMs, effectiveDigest, widens }) => ({
+    answers: approval.answers.map(({ by, approve, groups, reason, atMs, effectiveDigest, widens }) => ({
       by,
       approve,
+      groups,
       reason,
       atMs,
       effectiveDigest,

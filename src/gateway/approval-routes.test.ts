@@ -64,3 +64,19 @@ test(verifies("AUTH-07", "arguments are changed over HTTP by who may make the ca
     answer: { outcome: { kind: "completed" } },
   });
 });
+
+test(verifies("AUTH-07", "over HTTP an approval that each group has to give says whose yes is still missing"), async () => {
+  const rules = [{ id: "both", on: "shop.refund", effect: "ask", approvers: { all: ["approver", "somebody-else"] } }];
+  await live.box.activatePolicy({ roles: { support: ["shop.*"] }, rules }, "operator");
+  const id = await asked("shop.refund", "E-1");
+  const each = { approvers: ["approver", "somebody-else"], quorum: 2, isOfEach: true };
+  expect((await live.send("GET", `/v1/approvals/${id}`, { key: keys.outsider })).json).toMatchObject({
+    approval: { ...each, wanted: ["approver", "somebody-else"] },
+  });
+  expect((await answer(id, keys.zoe, { approve: true })).json).toMatchObject({
+    approval: { ...each, state: "pending", wanted: ["somebody-else"], answers: [{ by: "zoe", groups: ["approver"] }] },
+  });
+  // A key that does not say whose it is could be anybody's second one.
+  expect((await answer(id, keys.outsider, { approve: true })).json).toMatchObject({ error: { code: "APPROVAL_INVALID" } });
+  await live.box.activatePolicy({ roles: { support: ["shop.*"] } }, "operator");
+});

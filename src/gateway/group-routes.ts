@@ -21,6 +21,7 @@ const groupSchema: JsonObject = open({
   gate: { enum: ["confirmation", "approval"] },
   approvers: texts,
   quorum: { type: "integer" },
+  isOfEach: { type: "boolean", description: "Each of `approvers` has to agree, by a person of its own." },
   rules: texts,
   members: {
     type: "array",

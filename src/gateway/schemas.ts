@@ -110,11 +110,17 @@ const approvalMembers: Readonly<Record<string, JsonObject>> = {
   gate: { enum: ["confirmation", "approval"] },
   approvers: texts,
   quorum: { type: "integer" },
+  isOfEach: { ...flag, description: "Each of `approvers` has to agree, by a person of its own." },
+  wanted: { ...texts, description: "With `isOfEach`: groups of which somebody could say the yes that is still missing." },
   needsFreshAuthentication: flag,
   reasons: { type: "array", items: open({ rule: text, effect: text, reason: text }) },
   answers: {
     type: "array",
-    items: open({ by: text, approve: flag, reason: text, atMs: time, effectiveDigest: text, widens: flag }, ["by", "approve", "atMs"]),
+    items: open({ by: text, approve: flag, groups: texts, reason: text, atMs: time, effectiveDigest: text, widens: flag }, [
+      "by",
+      "approve",
+      "atMs",
+    ]),
   },
   effectiveDigest: { type: "string", description: "SHA-256 of the canonical arguments that would run: what an answer is for." },
   edited: { ...edited, description: "Somebody changed the arguments." },
@@ -123,7 +129,7 @@ const approvalMembers: Readonly<Record<string, JsonObject>> = {
 };
 const approval = open(
   approvalMembers,
-  Object.keys(approvalMembers).filter((member) => member !== "edited"),
+  Object.keys(approvalMembers).filter((member) => !["edited", "isOfEach", "wanted"].includes(member)),
 );
 
 const tool = open(

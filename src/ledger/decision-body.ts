@@ -8,6 +8,7 @@ export interface DecisionBody {
   readonly factsFrom?: Readonly<Record<string, string>> | undefined;
   readonly gate?: Gate | undefined;
   readonly history?: readonly string[] | undefined;
+  readonly isOfEach?: true | undefined;
   /** Which arguments rules changed; `requestDigest` and `effectiveDigest` of the entry are over those before and after. */
   readonly narrowed?: readonly NarrowedArgument[] | undefined;
   readonly notify?: true | undefined;
@@ -30,6 +31,7 @@ export function decisionBody(decision: Decision): DecisionBody {
     factsFrom: decision.factsFrom,
     gate: decision.ask?.gate,
     history: decision.history,
+    isOfEach: decision.ask?.isOfEach,
     narrowed: decision.narrowed,
     notify: decision.notify ? true : undefined,
     policyVersion: decision.policyVersion,

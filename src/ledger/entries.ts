@@ -289,12 +289,13 @@ export function approvalDecided(facts: {
   readonly effectiveDigest: string;
   readonly fingerprint: string;
   readonly group?: string | undefined;
+  readonly groups?: readonly string[] | undefined;
   readonly reason?: string | undefined;
   readonly state: string;
   readonly widens?: true | undefined;
 }): EntryDraft {
-  const { approvalId, approve, by, credentialId, editedFrom, effectiveDigest, fingerprint, group, reason, state, widens } = facts;
-  const body = { approvalId, approve, by, credentialId, editedFrom, effectiveDigest, fingerprint, group, reason, state, widens };
+  const { approvalId, approve, by, credentialId, editedFrom, effectiveDigest, fingerprint, group, groups, reason, state, widens } = facts;
+  const body = { approvalId, approve, by, credentialId, editedFrom, effectiveDigest, fingerprint, group, groups, reason, state, widens };
   return callEntry("approval-decided", facts.place, body, undefined);
 }
 

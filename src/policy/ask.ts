@@ -3,7 +3,7 @@ import type { Tier, Tool } from "../domain/tool.ts";
 import { approverGroupDefault, confirmationGroup, type Rule } from "./document.ts";
 
 /** What a rule that asks says of who answers. */
-export type MatchedAsk = Pick<Rule, "approvers" | "quorum" | "confirm">;
+export type MatchedAsk = Pick<Rule, "approvers" | "quorum" | "isOfEach" | "confirm">;
 
 /** What the rules said beyond denials. */
 export interface Heard {
@@ -27,11 +27,15 @@ export function askFor(tool: Tool, heard: Pick<Heard, "asks" | "isTierWaived">, 
   reasons.push(tierReason(tool.tier, tierGate, heard.isTierWaived));
   if (tierGate === undefined && heard.asks.length === 0) return undefined;
   const gate = gateOf(tool.tier, tierGate, heard.asks);
-  const approvers = gate === "confirmation" ? [confirmationGroup] : approversOf(heard.asks);
+  const needsFreshAuthentication = tool.tier === "privileged";
+  if (gate === "confirmation") return { gate, approvers: [confirmationGroup], quorum: 1, needsFreshAuthentication };
+  const isOfEach = heard.asks.some((ask) => ask.isOfEach === true);
+  const approvers = isOfEach ? eachOf(heard.asks) : approversOf(heard.asks);
   if (approvers.length === 0)
     reasons.push({ rule: "approvers:conflict", effect: "deny", reason: "the rules that ask name approvers who have no group in common" });
-  const quorum = heard.asks.reduce((most, ask) => Math.max(most, ask.quorum), 1);
-  return { gate, approvers, quorum: gate === "confirmation" ? 1 : quorum, needsFreshAuthentication: tool.tier === "privileged" };
+  const most = heard.asks.reduce((quorum, ask) => Math.max(quorum, ask.quorum), 1);
+  const quorum = isOfEach ? Math.max(most, approvers.length) : most;
+  return { gate, approvers, quorum, ...(isOfEach && { isOfEach }), needsFreshAuthentication };
 }
 
 /** An irreversible call is never changed silently: where nothing else asks, somebody looks at it as it would run. */
@@ -73,6 +77,20 @@ function approversOf(asks: readonly MatchedAsk[]): readonly string[] {
     groups = groups === undefined ? approvers : groups.filter((group) => approvers.includes(group));
   }
   return groups === undefined ? [approverGroupDefault] : [...new Set(groups)].sort();
+}
+
+/**
+ * All groups that any rule wants a person of. What the other rules want has to be met by those people, whoever they are; otherwise nobody could say that
+ * every rule was heard, and there is none.
+ */
+function eachOf(asks: readonly MatchedAsk[]): readonly string[] {
+  const groups = [...new Set(asks.flatMap(({ isOfEach, approvers }) => (isOfEach === true ? (approvers ?? []) : [])))].sort();
+  const isMet = asks.every(({ isOfEach, approvers, quorum }) => {
+    if (isOfEach === true || approvers === undefined) return true;
+    const common = groups.filter((group) => approvers.includes(group)).length;
+    return common === groups.length || common >= quorum;
+  });
+  return isMet ? groups : [];
 }
 
 type TierReasons = Readonly<Record<Tier, Reason>>;

@@ -153,5 +153,15 @@ describe("test tables", () => {
         `  policy ${engine.version.slice(0, 12)}`,
       ].join("\n"),
     );
+    const ask = {
+      gate: "approval",
+      approvers: ["finance", "security"],
+      quorum: 2,
+      isOfEach: true,
+      needsFreshAuthentication: false,
+    } as const;
+    expect(explainDecision({ ...decision, ask }).split("\n")[0]).toBe(
+      "asked 2 people of `finance`, `security`, at least one of each, to approve",
+    );
   });
 });

@@ -22,8 +22,10 @@ export interface Rule {
   readonly waives: "tier" | undefined;
   /** With `ask`: groups of which one must answer; undefined is `approverGroupDefault`. */
   readonly approvers: readonly string[] | undefined;
-  /** With `ask`: how many people must say yes. Default 1. */
+  /** With `ask`: how many people must say yes. Default 1; as many as there are groups where each of them has to agree. */
   readonly quorum: number;
+  /** With `ask`: each of `approvers` has to agree, by a person of its own. Absent otherwise. */
+  readonly isOfEach?: true;
   /** With `ask`: the user may confirm it themself, out of the model's reach, instead of another person approving. */
   readonly confirm: "self" | undefined;
   /** With `modify`: what it narrows. Absent otherwise. */

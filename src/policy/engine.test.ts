@@ -320,6 +320,7 @@ const anyRule = fc
       { effect: "ask", confirm: "self" },
       { effect: "ask", approvers: ["lead"], quorum: 2 },
       { effect: "ask", approvers: ["owner", "lead"] },
+      { effect: "ask", approvers: { all: ["lead", "owner"] } },
       { effect: "deny" },
     ),
   })

@@ -29,11 +29,12 @@ function headline(decision: Decision): string {
     const words = { deny: "denied", defer: "deferred", ask: "asked a person", modify: "allowed with changes", allow: "allowed" };
     return words[decision.effect] + (decision.notify ? ", the tool's owner was notified" : "");
   }
-  const { gate, approvers, quorum, needsFreshAuthentication } = decision.ask;
+  const { gate, approvers, quorum, isOfEach, needsFreshAuthentication } = decision.ask;
   if (gate === "confirmation") return "asked the user to confirm";
   const people = quorum === 1 ? "one person" : `${quorum} people`;
   const fresh = needsFreshAuthentication ? ", who must have just authenticated" : "";
-  return `asked ${people} of ${approvers.map((group) => `\`${group}\``).join(", ")} to approve${fresh}`;
+  const each = isOfEach === true ? ", at least one of each," : "";
+  return `asked ${people} of ${approvers.map((group) => `\`${group}\``).join(", ")}${each} to approve${fresh}`;
 }
 
 const strengths: readonly Reason["effect"][] = ["deny", "defer", "ask", "modify", "allow"];

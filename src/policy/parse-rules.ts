@@ -50,8 +50,8 @@ function parseRule(raw: unknown, surroundings: RuleSurroundings, report: Report)
     when: parseWhen(object["when"], surroundings, report.at("when")),
     effect: effect ?? "deny",
     waives: parseWord(object["waives"], "tier", report.at("waives")),
-    approvers: parseApprovers(object["approvers"], report.at("approvers")),
-    quorum: parseQuorum(object["quorum"], surroundings.limits, report.at("quorum")),
+    ...parseApprovers(object["approvers"], surroundings.limits, report.at("approvers")),
+    ...(!isOfEach(object["approvers"]) && { quorum: parseQuorum(object["quorum"], surroundings.limits, report.at("quorum")) }),
     confirm: parseWord(object["confirm"], "self", report.at("confirm")),
     // Absent rather than undefined, so that the versions of policies without any stay what they were.
     ...(object["change"] !== undefined && { change: parseChange(object["change"], surroundings, report.at("change")) }),
@@ -113,11 +113,26 @@ function parseWord<Word extends string>(raw: unknown, word: Word, report: Report
   return undefined;
 }
 
-function parseApprovers(raw: unknown, report: Report): readonly string[] | undefined {
-  if (raw === undefined) return undefined;
+/** Groups of which one answers; or `{ all: [...] }`, where each does. */
+function parseApprovers(raw: unknown, limits: Limits, report: Report): Pick<Rule, "approvers" | "quorum" | "isOfEach"> {
+  if (raw === undefined) return { approvers: undefined, quorum: 1 };
+  if (isOfEach(raw)) return parseOfEach(raw, limits, report);
   const groups = textList(raw, { orOne: true, problemOf: nameProblem }, report);
   if (Array.isArray(raw) && raw.length === 0) report.add("name at least one group, or leave `approvers` out");
-  return groups;
+  return { approvers: groups, quorum: 1 };
+}
+
+function isOfEach(raw: unknown): raw is Readonly<Record<string, unknown>> {
+  return typeof raw === "object" && raw !== null && !Array.isArray(raw);
+}
+
+function parseOfEach(raw: unknown, { quorumMax }: Limits, report: Report): Pick<Rule, "approvers" | "quorum" | "isOfEach"> {
+  const all = members(raw, { known: ["all"] }, report)?.["all"];
+  const groups = textList(all, { problemOf: nameProblem }, report.at("all"));
+  if (new Set(groups).size !== groups.length) report.at("all").add("a group is named twice; each has to agree once");
+  if (groups.length < 2 || groups.length > quorumMax)
+    report.at("all").add(`name 2 to ${quorumMax} groups (\`quorumMax\`), each of which has to agree`);
+  return { approvers: groups, quorum: groups.length, isOfEach: true };
 }
 
 function parseQuorum(raw: unknown, limits: Limits, report: Report): number {
@@ -140,6 +155,8 @@ function checkParts(rule: Rule, object: Readonly<Record<string, unknown>>, repor
     if (rule.effect !== "defer" && object[name] !== undefined) report.at(name).add(`\`${name}\` goes with \`effect: defer\` only`);
   for (const name of ["approvers", "quorum", "confirm"])
     if (rule.effect !== "ask" && object[name] !== undefined) report.at(name).add(`\`${name}\` goes with \`effect: ask\` only`);
+  if (rule.isOfEach === true && object["quorum"] !== undefined)
+    report.at("quorum").add("with `approvers: { all: [...] }` as many people answer as groups are named, so `quorum` has no meaning");
   if (rule.confirm === "self")
     for (const name of ["approvers", "quorum"])
       if (object[name] !== undefined) report.at(name).add(`with \`confirm: self\` the user answers, so \`${name}\` has no meaning`);

@@ -63,6 +63,31 @@ const misshapen: readonly (readonly [string, unknown, string, RegExp])[] = [
   ],
   ["a quorum of none", { rules: [{ ...rule, effect: "ask", quorum: 0 }] }, "/rules/0/quorum", /at least 1/],
   ["a quorum of a crowd", { rules: [{ ...rule, effect: "ask", quorum: defaultLimits.quorumMax + 1 }] }, "/rules/0/quorum", /at most 10/],
+  [
+    "a quorum beside each",
+    { rules: [{ ...rule, effect: "ask", approvers: { all: ["a", "b"] }, quorum: 2 }] },
+    "/rules/0/quorum",
+    /no meaning/,
+  ],
+  ["each of one group", { rules: [{ ...rule, effect: "ask", approvers: { all: ["a"] } }] }, "/rules/0/approvers/all", /2 to 10 groups/],
+  [
+    "each of a group twice",
+    { rules: [{ ...rule, effect: "ask", approvers: { all: ["a", "a"] } }] },
+    "/rules/0/approvers/all",
+    /named twice/,
+  ],
+  ["each of no list", { rules: [{ ...rule, effect: "ask", approvers: { all: "a" } }] }, "/rules/0/approvers/all", /list of texts/],
+  ["each of some", { rules: [{ ...rule, effect: "ask", approvers: { some: ["a", "b"] } }] }, "/rules/0/approvers/some", /unknown|known/],
+  [
+    "each of a crowd",
+    {
+      rules: [
+        { ...rule, effect: "ask", approvers: { all: Array.from({ length: defaultLimits.quorumMax + 1 }, (_, index) => `g${index}`) } },
+      ],
+    },
+    "/rules/0/approvers/all",
+    /`quorumMax`/,
+  ],
   ["a fact without tool", { facts: { order: {} } }, "/facts/order/tool", /expected a text/],
   ["a fact by many tools", { facts: { order: { tool: "crm.*" } } }, "/facts/order/tool", /stars/],
   ["a fact that no expression can name", { facts: { "the-order": { tool: "x" } } }, "/facts/the-order", /letters, digits/],
@@ -138,6 +163,7 @@ const good: readonly (readonly [string, unknown])[] = [
         { id: "small", on: ["order.refund"], when: "args.amount <= 50.0", effect: "allow", waives: "tier" },
         { id: "large", on: "order.refund", when: "args.amount > 1000", effect: "ask", approvers: ["lead", "finance"], quorum: 2 },
         { id: "self", on: "*", when: false, effect: "ask", confirm: "self" },
+        { id: "both", on: "order.void", effect: "ask", approvers: { all: ["finance", "security"] } },
       ],
       sequences: [
         {

@@ -53,12 +53,25 @@ const rule: JsonObject = {
     },
     effect: { enum: ["allow", "modify", "ask", "defer", "deny"] },
     waives: { const: "tier", description: "With `allow`: the question of the reversible and irreversible tiers is not asked." },
-    approvers: { ...oneOrMore(name, 1), description: "With `ask`: groups of which one answers. Default `approver`." },
+    approvers: {
+      oneOf: [
+        name,
+        { type: "array", items: name, minItems: 1 },
+        {
+          type: "object",
+          additionalProperties: false,
+          required: ["all"],
+          properties: { all: { type: "array", items: name, minItems: 2, maxItems: defaultLimits.quorumMax, uniqueItems: true } },
+        },
+      ],
+      description:
+        "With `ask`: groups of which one answers, or `{ all: [finance, security] }`: each of them, by a person of its own. Default `approver`.",
+    },
     quorum: {
       type: "integer",
       minimum: 1,
       maximum: defaultLimits.quorumMax,
-      description: "With `ask`: how many people must say yes. Default 1.",
+      description: "With `ask`: how many people must say yes. Default 1. Not beside `approvers: { all: ... }`.",
     },
     confirm: { const: "self", description: "With `ask`: the user confirms it themself." },
     change: {
@@ -86,6 +99,10 @@ const rule: JsonObject = {
       if: { properties: { effect: { const: "ask" } }, required: ["effect"] },
       then: { not: { required: ["confirm"], anyOf: [{ required: ["approvers"] }, { required: ["quorum"] }] } },
       else: { not: { anyOf: [{ required: ["approvers"] }, { required: ["quorum"] }, { required: ["confirm"] }] } },
+    },
+    {
+      if: { properties: { approvers: { type: "object" } }, required: ["approvers"] },
+      then: { not: { required: ["quorum"] } },
     },
     {
       if: { properties: { effect: { const: "modify" } }, required: ["effect"] },

@@ -244,6 +244,7 @@ function decisionEntries(
     reason: decision.reason,
     state: approval.state,
     group: decision.group,
+    groups: approval.answers.at(-1)?.groups,
     widens: decision.approve && decision.widen === true ? true : undefined,
   });
   if (approval.state !== "rejected") return [decided];

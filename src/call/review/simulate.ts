@@ -56,6 +56,8 @@ export interface Judgement {
   readonly effect: Effective;
   /** With `ask`: who may answer. */
   readonly approvers: readonly string[];
+  /** Each of them, by a person of its own. */
+  readonly isOfEach?: true;
   /** Rules that speak for the effect. */
   readonly rules: readonly string[];
 }
@@ -180,7 +182,8 @@ class Simulation {
       return { ...judged, ...of };
     }
     const { would, unheard } = judged;
-    if (would.effect === was.effect && would.approvers.join("\n") === was.approvers.join("\n")) return undefined;
+    const isSame = would.isOfEach === was.isOfEach && would.approvers.join("\n") === was.approvers.join("\n");
+    if (would.effect === was.effect && isSame) return undefined;
     this.#differsCount += 1;
     const change = `${was.effect} → ${would.effect}`;
     this.#changes[change] = (this.#changes[change] ?? 0) + 1;
@@ -321,6 +324,7 @@ function wasOf({ decision, stage, code, reason }: CallBody): Judgement | undefin
     return {
       effect: decision.effect as Effective,
       approvers: decision.approvers ?? [],
+      ...(decision.isOfEach === true && { isOfEach: true }),
       rules: rulesFor(decision.reasons as readonly Reason[], decision.effect),
     };
   const isUnseen = stage === "resolve" && code === "TOOL_NOT_FOUND" && reason?.includes(notOffered) !== true;
@@ -336,7 +340,8 @@ async function isWoken({ entry }: TrailItem, { approvalId, waitedSinceMs }: Call
 }
 
 function judgementOf(decision: Decision): Judgement {
-  return { effect: decision.effect, approvers: decision.ask?.approvers ?? [], rules: rulesFor(decision.reasons, decision.effect) };
+  const { effect, ask, reasons } = decision;
+  return { effect, approvers: ask?.approvers ?? [], ...(ask?.isOfEach === true && { isOfEach: true }), rules: rulesFor(reasons, effect) };
 }
 
 function rulesFor(reasons: readonly Reason[], effect: string): readonly string[] {
