@@ -40,7 +40,8 @@ const timesEach = 2;
 const sharpest = "after-send";
 const sharpestTimes = 6;
 const effectTimes = 4;
-const lifeMsMax = 3_000;
+/** On a busy machine a life begins slowly. */
+const lifeMsMax = 6_000;
 const missesMax = 10;
 
 /** Fifty deaths or so in an order that the seed decides: every point twice, some at an effect, the rest at random moments. */
@@ -48,10 +49,10 @@ export function planKills(random: Seeded, killCount: number): readonly Kill[] {
   const kills: Kill[] = [];
   for (let time = 0; time < timesEach; time += 1) {
     // The first passages of a life belong to recovery, so a small number lets it die there.
-    for (const point of common) kills.push({ kind: "point", point, after: time === 0 ? random.below(4) : 4 + random.below(60) });
+    for (const point of common) kills.push({ kind: "point", point, after: time === 0 ? random.below(4) : 4 + random.below(40) });
     for (const point of rare) kills.push({ kind: "point", point, after: random.below(4) });
   }
-  for (let time = 0; time < sharpestTimes; time += 1) kills.push({ kind: "point", point: sharpest, after: 5 + random.below(15) });
+  for (let time = 0; time < sharpestTimes; time += 1) kills.push({ kind: "point", point: sharpest, after: 5 + random.below(8) });
   for (let time = 0; time < effectTimes; time += 1) kills.push({ kind: "effect", effects: 1 + random.below(20) });
   while (kills.length < killCount) kills.push({ kind: "random", afterMs: 20 + random.below(500) });
   for (let last = kills.length - 1; last > 0; last -= 1) {
