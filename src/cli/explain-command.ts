@@ -2,7 +2,7 @@ import { isoTime } from "../base/clock.ts";
 import { fixedBounds } from "../base/fixed-bounds.ts";
 import { parseOwnJson } from "../base/own-json.ts";
 import type { Decision } from "../domain/decision.ts";
-import type { Json, JsonObject } from "../domain/json.ts";
+import type { JsonObject } from "../domain/json.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { jsonText } from "../gateway/json-text.ts";
 import { explainDecision } from "../policy/explain.ts";
