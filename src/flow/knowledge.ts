@@ -253,10 +253,13 @@ function sliceOf(text: string, start: number): string {
   return text.length <= indexSliceChars ? text : text.slice(Math.max(0, start - knownValueCharsMax), start + indexSliceChars);
 }
 
+/** An amount is no address, although browsers would open `12.5` as one. */
+const plainNumber = /^-?\d+\.\d+$/;
+
 /** The forms under which a whole leaf is found: as text, as address, as day, as amount. */
 function vouchedForms(text: string): readonly string[] {
   const forms = [foldValue(text)];
-  const url = text.includes(".") && !text.includes(" ") ? normalUrl(text) : undefined;
+  const url = text.includes(".") && !text.includes(" ") && !plainNumber.test(text) ? normalUrl(text) : undefined;
   if (url !== undefined) forms.push(url);
   const day = dayOf(text);
   if (day !== undefined) forms.push(dayForm(day));

@@ -42,8 +42,12 @@ export function actionablesIn(text: string): readonly Actionable[] {
   return found;
 }
 
+// With the two other characters whose compatibility form it is.
+const atSign = /[@\uFE6B\uFF20]/;
+
 /** Lower case without the `mailto:`; undefined where it is no address. */
 export function normalEmail(text: string): string | undefined {
+  if (!atSign.test(text)) return undefined;
   const plain = text
     .trim()
     .replace(/^mailto:/i, "")

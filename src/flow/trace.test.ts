@@ -139,6 +139,14 @@ describe("what steers a call", () => {
     expect(trace.reasons[0]?.reason).toContain("read nowhere");
   });
 
+  test("a trusted amount vouches for itself and for no address", () => {
+    const labels = { "/*": { integrity: "trusted" } } as const;
+    const knowledge = session("please send it", { value: ["12.5", "10.0.0.7"], labels });
+    expect(knowledge.vouchedFor("12.5")).toBeDefined();
+    expect(knowledge.vouchedFor("12.0.0.5")).toBeUndefined();
+    expect(knowledge.vouchedFor("10.0.0.7")).toBeDefined();
+  });
+
   test("trusted leaves vouch for a target, and so do addresses inside trusted text; a directory only for whole entries", () => {
     const said = "Send it to Sarah";
     const to = { to: ["sarah@example.com"], body: "x" };
