@@ -67,6 +67,12 @@ export const journeyMutants: readonly Mutant[] = [
   },
   {
     invariant: 3,
+    name: "a key that somebody chose is not looked for",
+    patches: [{ file: "src/call/gate.ts", find: "const isMinted = !isAddressable &&", replace: "const isMinted =" }],
+    tests: ["src/call/assumed-new.test.ts"],
+  },
+  {
+    invariant: 3,
     name: "a finished key runs again",
     patches: [
       {
