@@ -5,12 +5,13 @@
  *
  * Does not measure: models, adaptive attackers, people who say yes without reading, time; whether a task is solved otherwise than as recorded.
  *
- * Run: node bench/security.ts --data DIR [--zero-config | --blind] [--json] [--notes]
+ * Run: node bench/security.ts (--data DIR | --invented SEED) [--zero-config | --blind] [--json] [--notes]
  */
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { replaySuite, type DojoCounts } from "./security/agentdojo.ts";
 import { readData, type SecurityData } from "./security/data.ts";
+import { inventedData } from "./security/invented.ts";
 import { replayInjecAgent, type InjecCounts } from "./security/injecagent.ts";
 
 interface Row {
@@ -29,19 +30,21 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       data: { type: "string" },
+      invented: { type: "string" },
       json: { type: "boolean", default: false },
       notes: { type: "boolean", default: false },
       "zero-config": { type: "boolean", default: false },
       blind: { type: "boolean", default: false },
     },
   });
-  if (values.data === undefined || (values["zero-config"] && values.blind)) {
-    process.stderr.write("usage: node bench/security.ts --data DIR [--zero-config | --blind] [--json] [--notes]\n");
+  const seed = values.invented === undefined ? undefined : Number(values.invented);
+  if ((values.data === undefined) === (seed === undefined) || (values["zero-config"] && values.blind) || Number.isNaN(seed)) {
+    process.stderr.write("usage: node bench/security.ts (--data DIR | --invented SEED) [--zero-config | --blind] [--json] [--notes]\n");
     process.exitCode = 2;
     return;
   }
   const mode: Mode = values["zero-config"] ? "zero-config" : values.blind ? "blind" : "annotated";
-  const data = readable(values.data);
+  const data = seed === undefined ? readable(values.data ?? "") : inventedData(seed);
   if (data === undefined || data.suites.length + data.injecagent.length === 0) {
     const reasons = data === undefined ? ["it cannot be read"] : data.skipped;
     process.stderr.write(`no suite and no cases in ${values.data}${reasons.length === 0 ? "" : ` (${reasons.join("; ")})`}\n`);
@@ -51,7 +54,7 @@ async function main(): Promise<void> {
   const { rows, notes, failed } = await replayAll(data, mode);
   for (const line of [...data.skipped, ...failed]) process.stderr.write(`left out: ${line}\n`);
   const meta = {
-    command: `node bench/security.ts --data DIR${mode === "annotated" ? "" : ` --${mode}`} --json`,
+    command: `node bench/security.ts ${seed === undefined ? "--data DIR" : `--invented ${seed}`}${mode === "annotated" ? "" : ` --${mode}`} --json`,
     mode,
     versions: { node: process.version },
     machine: `${cpus().length} × ${cpus()[0]?.model ?? "unknown"}`,
