@@ -55,10 +55,18 @@ function executed(state: CallState, startedMs: number, done: AttemptsResult): Ve
   state.isHedged = done.isHedged === true;
   state.attempts = done.attempts;
   state.execution = result;
+  reportThrow(state, result);
   if (result.kind === "value" && result.warnings !== undefined) state.notices.push(...result.warnings);
   const needsFallback = result.kind === "failure" && done.effect === "none" && falls(result.failure);
   if (needsFallback && tool.fallback !== undefined) return answerInstead(state, startedMs, result.failure);
   return after(state, startedMs);
+}
+
+/** A function that throws what is no `ToolFailure` has a bug: its own words reach nobody who calls, so its operator has to learn where. */
+function reportThrow({ runtime, registered }: CallState, result: AttemptsResult["result"]): void {
+  const { tool, connector } = registered as NonNullable<typeof registered>;
+  if (connector.kind !== "function" || result.kind !== "failure" || result.failure.cause === undefined) return;
+  runtime.reportHandler(tool, "threw", "what is no `ToolFailure`", result.failure.cause);
 }
 
 /** The tool has a fallback, and nothing happened. */

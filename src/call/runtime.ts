@@ -116,8 +116,8 @@ export interface Runtime {
   secret(reference: string): Promise<string>;
   /** Has a value redacted from everything that leaves from now on. */
   conceal(value: string): void;
-  /** Says that a handler held the event loop or answered after its time. */
-  reportHandler(tool: Tool, what: "blocked" | "late", note: string): void;
+  /** Says that a handler held the event loop, answered after its time, or threw. */
+  reportHandler(tool: Tool, what: "blocked" | "late" | "threw", note: string, cause?: unknown): void;
 
   /** Makes a call for a call: a look-up with a parent and a purpose. */
   callInside(parent: CallState, request: { readonly tool: string; readonly arguments: Json; readonly purpose: Purpose }): Promise<Answer>;

@@ -9,7 +9,7 @@ export interface DocsPage {
 }
 
 const style = `
-:root{color-scheme:light;--ink:#1d2433;--soft:#5a6478;--line:#dfe3ea;--paper:#fff;--wash:#f6f7f9;--blue:#1f4fbf;--green:#11683c}
+:root{color-scheme:light dark;--ink:#1d2433;--soft:#5a6478;--line:#dfe3ea;--paper:#fff;--wash:#f6f7f9;--blue:#1f4fbf;--green:#11683c}
 *{box-sizing:border-box}body{margin:0;font:16px/1.55 system-ui,sans-serif;color:var(--ink);background:var(--paper)}
 .page{display:grid;grid-template-columns:17rem minmax(0,1fr);max-width:78rem;margin:0 auto}
 nav{position:sticky;top:0;align-self:start;max-height:100vh;overflow:auto;padding:2rem 1rem 2rem 1.5rem;border-right:1px solid var(--line);font-size:.9rem}
@@ -23,7 +23,8 @@ table{border-collapse:collapse;width:100%;font-size:.92rem}th,td{text-align:left
 td:first-child,.members td:nth-child(2){white-space:nowrap}th:first-child{width:9rem}.members th:nth-child(2){width:9rem}.answers th:last-child{width:40%}tr:last-child td{border-bottom:0}main a{color:var(--blue)}
 code{font:.9em ui-monospace,monospace;background:var(--wash);padding:.05em .3em;border-radius:.25em;overflow-wrap:anywhere}
 pre{background:var(--wash);border:1px solid var(--line);border-radius:.4rem;padding:.8rem 1rem;overflow:auto;font:.85rem/1.5 ui-monospace,monospace;margin:.4rem 0}pre code{background:none;padding:0}
-@media(max-width:56rem){.page{display:block}nav{position:static;max-height:none;border-right:0;border-bottom:1px solid var(--line)}main{padding:1.5rem}}
+@media(prefers-color-scheme:dark){:root{--ink:#e4e7ee;--soft:#9aa4b8;--line:#343b4a;--paper:#14171e;--wash:#1d222c;--blue:#8fb2ff;--green:#6fd39b}}
+@media(max-width:56rem){.page{display:block}nav{position:static;max-height:40vh;border-right:0;border-bottom:1px solid var(--line)}main{padding:1.5rem}}
 `;
 
 /** The OpenAPI document as one readable page: no script, no asset from anywhere, every text escaped. */

@@ -76,6 +76,7 @@ describe("the page", () => {
     };
     const { html, contentPolicy } = docsPage(hostile);
     for (const route of routes) expect(html).toContain(`id="${route.id}"`);
+    expect(html).toMatch(/prefers-color-scheme:dark\)\{:root\{--ink/);
     expect(html).not.toMatch(/<script|<img|<i>|onerror=1>|https?:\/\/(?!json-schema)/);
     expect(html).not.toMatch(/<[^>]*\b(?:src|srcset)=|url\(/);
     expect(contentPolicy).toMatch(/^default-src 'none'; style-src 'sha256-[A-Za-z0-9+/=]{44}'; base-uri 'none'/);

@@ -107,6 +107,21 @@ test(verifies("EXEC-16", "a handler that holds the event loop for longer than th
   }
 });
 
+test("a handler that throws what is no ToolFailure is named to the operator with its cause, and its words reach nobody who calls", async () => {
+  const troubles: Trouble[] = [];
+  const thrown = new TypeError("cannot read `total` of undefined");
+  const failing = (name: string, error: Error) =>
+    tool({ name, tier: "read", description: "Fails.", input: z.object({}), run: () => Promise.reject(error) });
+  const tools = [failing("order.buggy", thrown), failing("order.plain", new ToolFailure({ kind: "failed", message: "it is closed" }))];
+  const { box, turn } = await shopBox({ policy, tools, limits: { attemptsMax: 1 }, onTrouble: (trouble) => void troubles.push(trouble) });
+  const { outcome } = await turn.call({ tool: "order.buggy", arguments: {} });
+  expect(outcome).toMatchObject({ kind: "failed", error: { code: "TOOL_FAILED" } });
+  expect(JSON.stringify(outcome)).not.toContain("total");
+  await turn.call({ tool: "order.plain", arguments: {} });
+  expect(troubles).toEqual([{ kind: "handler", where: "order.buggy", note: "threw: what is no `ToolFailure`", cause: thrown }]);
+  await box.close();
+});
+
 test(verifies("EXEC-16", "a handler in a worker that takes more memory than the limit is ended, and the process goes on"), async () => {
   const module = new URL("../support/hoarding-handler.ts", import.meta.url);
   const connector = workerConnector({ module }, { limits: { ...defaultLimits, workersMax: 1, workerHeapMegabytesMax: 24 } });

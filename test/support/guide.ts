@@ -67,7 +67,8 @@ export async function follow(
         continue;
       }
       let raw: string;
-      if (line[2] === "serve") {
+      if (line[0] === "curl") raw = await asked(line, variables["SIGNALBOX_URL"] ?? "");
+      else if (line[2] === "serve") {
         serving?.stop();
         await serving?.ended;
         serving = start(folder, line.slice(2), variables);
@@ -87,6 +88,16 @@ export async function follow(
     await serving?.ended;
   }
   return told;
+}
+
+/** What `curl -s ADDRESS -H HEADER … -d BODY` would print, of the gateway that runs now. */
+async function asked(line: readonly string[], url: string): Promise<string> {
+  const after = (flag: string): readonly string[] => line.filter((_, index) => line[index - 1] === flag);
+  const headers = after("-H").map((header) => header.split(": ", 2) as [string, string]);
+  const [body] = after("-d");
+  const address = (line.find((word) => word.startsWith("http")) ?? "").replace("http://127.0.0.1:7320", url);
+  const response = await fetch(address, { headers, ...(body !== undefined && { method: "POST", body }) });
+  return (await response.text()).trimEnd();
 }
 
 /** Ids and the shown starts of digests. */
@@ -111,11 +122,9 @@ function wordsOf(
   command: string,
   variables: Readonly<Record<string, string>>,
 ): { readonly line: readonly string[]; readonly own: Readonly<Record<string, string>> } {
+  const filled = (text: string): string => text.replace(/\$(\w+)/g, (_, variable: string) => variables[variable] ?? "");
   const words = [...command.matchAll(/(?:[^\s'"]|'[^']*'|"[^"]*")+/g)].map(([word]) =>
-    word.replace(
-      /'([^']*)'|"([^"]*)"|\$(\w+)/g,
-      (_, single?: string, double?: string, variable?: string) => single ?? double ?? variables[variable ?? ""] ?? "",
-    ),
+    word.replace(/'([^']*)'|"([^"]*)"|\$\w+/g, (each, single?: string, double?: string) => single ?? filled(double ?? each)),
   );
   const isSetting = (word: string): boolean => /^[A-Z_]+=/.test(word);
   const own = words.filter(isSetting).map((word) => [word.slice(0, word.indexOf("=")), word.slice(word.indexOf("=") + 1)]);

@@ -207,7 +207,8 @@ async function createRuntime(ground: Ground, knot: Knot): Promise<Opened> {
     decisionPoints: createDecisionPoints(options.decisionPoints ?? [], { clock, limits, secret: hidden.secret, reportFault }),
     toolRates: rates,
     takeToolRate: (call) => takeToolRate(rates, call, clock.monotonic()),
-    reportHandler: (tool, what, note) => trouble({ kind: "handler", where: tool.name, note: `${what}: ${note}` }),
+    reportHandler: (tool, what, note, cause) =>
+      trouble({ kind: "handler", where: tool.name, note: `${what}: ${note}`, ...(cause !== undefined && { cause }) }),
     callInside: (parent, request) => (knot.carrier as Carrier).inside(parent, request),
     withinReplyDeadline: (running, asker) => (knot.carrier as Carrier).within(running, asker),
     waitingOutcome: (tenant, callId) => waitingOutcome(knot as Required<Pick<Knot, "desk" | "deferrals">>, tenant, callId),
