@@ -110,7 +110,7 @@ test(
       }
     });
   },
-  60_000,
+  180_000,
 );
 
 test(
@@ -134,5 +134,5 @@ test(
       expect(await outcomeOf(body.replace(/,"turn":\{.*?\}/, "").replace('"amount":30', '"amount":4'))).toBe("pending");
     });
   },
-  60_000,
+  180_000,
 );

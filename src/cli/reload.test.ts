@@ -34,7 +34,7 @@ test("a running gateway takes over a policy that is edited, names a broken one w
     await shop.close();
     await remove();
   }
-}, 60_000);
+}, 180_000);
 
 test(
   verifies("AUTH-12", "a gateway that starts with a broken policy goes on with the last sound one, says so, and takes the mended one over"),
@@ -73,7 +73,7 @@ test(
     await shop.close();
     await remove();
   },
-  60_000,
+  180_000,
 );
 
 test(
@@ -99,5 +99,5 @@ test(
       await remove();
     }
   },
-  60_000,
+  180_000,
 );

@@ -89,7 +89,7 @@ describe("signalbox serve --stdio", () => {
     const unreviewed = await client.callTool({ name: "changing.echo", arguments: {} });
     expect(textOf(unreviewed)).toContain("TOOL_QUARANTINED");
     await client.close();
-  }, 60_000);
+  }, 180_000);
 
   it("serves the official client of the current SDK", async () => {
     const client = new ModernClient({ name: "test", version: "1" }, { versionNegotiation: { mode: "auto" } });
@@ -97,9 +97,10 @@ describe("signalbox serve --stdio", () => {
     const file = await client.callTool({ name: "docs.read_text_file", arguments: { path: join(folder, "docs", "hello.txt") } });
     expect(file).toMatchObject({ structuredContent: { content: "hello from a file" } });
     await client.close();
-  }, 60_000);
+  }, 180_000);
 });
 
+// Each test starts up to eight programs, whose start is a second of computing each.
 describe("a gateway process", () => {
   it("has a definition reviewed at the command line, notices when it changes, and goes on when its server is killed", async () => {
     const gateway = spawn(process.execPath, [program, "serve", "--json", "--config", join(folder, "signalbox.yaml")], {
@@ -155,5 +156,5 @@ describe("a gateway process", () => {
     const ended = new Promise((resolve) => gateway.once("exit", resolve));
     gateway.kill("SIGTERM");
     expect(await ended).toBe(0);
-  }, 60_000);
+  }, 180_000);
 });
