@@ -11,14 +11,18 @@ const letter = {
 };
 const words = "Please send bob@acme.example a note about the trip";
 
-async function boxWith(options: SignalboxOptions = {}, outputLabels: Tool["outputLabels"] = {}): Promise<Signalbox> {
+async function boxWith(options: SignalboxOptions = {}, outputLabels: Tool["outputLabels"] = {}, redacts?: "personal"): Promise<Signalbox> {
   const read = tool({
     name: "file.read",
     tier: "read",
     description: "Read a file.",
     input: z.object({}),
     outputLabels,
-    run: () => ({ text: "Passport: C01X00T47\nIBAN: DE89 3704 0044 0532 0130 00" }),
+    ...(redacts !== undefined && { redacts }),
+    run: () => ({
+      text: "Passport: C01X00T47\nIBAN: DE89 3704 0044 0532 0130 00",
+      employee: { taxId: 12345678901, mail: "ann@acme.example" },
+    }),
   });
   const send = tool({
     name: "mail.send",
@@ -65,4 +69,20 @@ describe("personal data of a tool that nobody described", () => {
     expect(kind).toBe("completed");
     expect(trail).toContain("would ask");
   });
+});
+
+test(verifies("SAFE-02", "is taken out of the results of a tool that says so, and of no other"), async () => {
+  const reading = async (redacts?: "personal"): Promise<string> => {
+    const box = await boxWith({}, {}, redacts);
+    const session = await box.session(who);
+    const { outcome, callId } = await session.turn({}).call({ tool: "file.read", arguments: {} });
+    const kept = JSON.stringify([outcome, await box.trail({ tenant: "acme", callId, limit: 5 })]);
+    await box.close();
+    return kept;
+  };
+  const redacted = await reading("personal");
+  expect(redacted).toContain("Passport: [redacted:passport]\\nIBAN: [redacted:bank-account]");
+  expect(redacted).toContain('{\\"taxId\\":\\"[redacted:tax-id]\\",\\"mail\\":\\"[redacted:email]\\"}');
+  expect(redacted).not.toMatch(/C01X00T47|0532 0130|12345678901|ann@acme/);
+  expect(await reading()).toContain("C01X00T47");
 });

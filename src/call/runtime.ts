@@ -13,6 +13,7 @@ import type { Tool } from "../domain/tool.ts";
 import type { Vault } from "../ledger/vault.ts";
 import type { PolicyEngine } from "../policy/engine.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { RedactionOptions } from "../redaction/redactor.ts";
 import type { ReadCache } from "../resilience/read-cache.ts";
 import type { Resilience } from "../resilience/resilience.ts";
 import type { Validation } from "../schema/validate.ts";
@@ -108,7 +109,7 @@ export interface Runtime {
   /** Why a result is not what the tool declares; `undefined` when it is. */
   checkResult(tool: Tool, args: JsonObject, value: Json): string | undefined;
   /** Secrets out, structure unchanged. */
-  redact(value: Json, text: string): Json;
+  redact(value: Json, text: string, options?: RedactionOptions): Json;
   /** An upstream's own words, bounded and redacted. */
   redactText(text: string): string;
   /** Takes one call of the tool's own rate; returns 0 or how long to wait. */

@@ -17,7 +17,8 @@ export function shape(state: CallState): Verdict {
   const raw = execution.value as Json;
   // Written once, in the order of the tool's own members: what the model reads, what is searched, and what the ledger keeps come from this text.
   const text = JSON.stringify(raw);
-  const value = runtime.redact(raw, text);
+  // What the runtime reads for itself, such as the owner of a record, it needs as it is.
+  const value = runtime.redact(raw, text, { personalData: tool.redacts === "personal" && state.parent === undefined });
   state.resultValue = value;
   state.resultText = value === raw ? text : JSON.stringify(value);
   const handle = state.resultText.length > runtime.limits.resultCharsMax ? runtime.ids.next("res") : undefined;

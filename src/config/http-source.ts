@@ -8,7 +8,7 @@ import { definitionProblems } from "../registry/definition-problems.ts";
 import { plainObject } from "../policy/parse-values.ts";
 import type { HttpToolConfig } from "./document.ts";
 import type { Report } from "./problem.ts";
-import { argumentsShape, asksShape, labelsShape, meaningOf, narrowsShape } from "./tool-meaning.ts";
+import { argumentsShape, asksShape, labelsShape, meaningOf, narrowsShape, redactShape } from "./tool-meaning.ts";
 import { breakerShape, bulkheadShape, cacheShape, hedgeShape } from "./protection.ts";
 import {
   about,
@@ -76,6 +76,7 @@ const toolShape = object({
   narrows: optional(narrowsShape),
   asks: optional(asksShape),
   labels: optional(labelsShape),
+  redact: optional(redactShape),
   idempotency: optional(about("What makes a repeat of the same call safe.", word(["natural", "key", "lookup", "none"]))),
   lookupTool: optional(shortText()),
   idempotencyHeader: optional(shortText()),

@@ -63,16 +63,23 @@ export const labelsShape = about(
   ),
 );
 
+/** What is taken out of results: `redact:` of a tool. */
+export const redactShape = about(
+  "`personal`: what looks personal or secret is taken out of its results, and leaves a mark such as `[redacted:passport]`. Default: only secrets are.",
+  word(["personal"] as const),
+);
+
 /** All of it, for tools whose definition comes from elsewhere. */
 export const meaningShape = object({
   arguments: optional(argumentsShape),
   narrows: optional(narrowsShape),
   asks: optional(asksShape),
   labels: optional(labelsShape),
+  redact: optional(redactShape),
 });
 
 /** What an operator says of a tool's arguments and results. */
-export type ToolMeaning = Pick<Tool, "argumentRoles" | "outputLabels"> & {
+export type ToolMeaning = Pick<Tool, "argumentRoles" | "outputLabels" | "redacts"> & {
   readonly asks?: readonly string[];
   readonly narrows?: NonNullable<Tool["narrows"]>;
 };
@@ -84,6 +91,7 @@ export function meaningOf(said: Read<typeof meaningShape>): ToolMeaning {
       (said.arguments ?? []).map(([name, role]) => [`/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`, role]),
     ),
     outputLabels: Object.fromEntries((said.labels ?? []).map(([pointer, label]) => [pointer, labelOf(label)])),
+    ...(said.redact !== undefined && { redacts: said.redact }),
     ...(said.narrows !== undefined && { narrows: Object.fromEntries(said.narrows) }),
     ...(said.asks !== undefined && { asks: said.asks }),
   };

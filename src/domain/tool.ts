@@ -78,6 +78,8 @@ export interface Tool {
   readonly asks?: readonly string[] | undefined;
   /** Label by JSON pointer of the output; `""` is the whole, `*` any one step, `**` any number of them. */
   readonly outputLabels: Readonly<Record<string, Partial<Label>>>;
+  /** `personal`: what looks personal or secret is taken out of its results before anybody reads them. Absent: only secrets are. */
+  readonly redacts?: "personal" | undefined;
   /** Source system. */
   readonly source: string;
   readonly owner: string | undefined;

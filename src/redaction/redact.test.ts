@@ -215,8 +215,8 @@ describe("personal data", () => {
     const text = "ada@example.com, DE89 3704 0044 0532 0130 00 or GB82WEST12345698765432, 4111 1111 1111 1111, +49 (30) 1234567";
     expect(plain.redactText(text).text).toBe(text);
     const { text: redacted, counts } = plain.redactText(text, { personalData: true });
-    expect(redacted).toBe("[redacted:email], [redacted:iban] or [redacted:iban], [redacted:card], [redacted:phone]");
-    expect(counts).toEqual({ email: 1, iban: 2, card: 1, phone: 1 });
+    expect(redacted).toBe("[redacted:email], [redacted:bank-account] or [redacted:bank-account], [redacted:card], [redacted:phone]");
+    expect(counts).toEqual({ email: 1, "bank-account": 2, card: 1, phone: 1 });
     const harmless = "GB83WEST12345698765432, 4111 1111 1111 1112, order 30-1234567, 1700000000000, v1.2.3";
     expect(plain.redactText(harmless, { personalData: true }).text).toBe(harmless);
   });

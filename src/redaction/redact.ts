@@ -7,6 +7,7 @@
 import type { Limits } from "../base/limits.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import { NeedleSet } from "./needle-set.ts";
+import { personalIn, personalInText, type LeafPlace } from "./find-personal.ts";
 import { personalShapes } from "./personal.ts";
 import type { RedactedText, RedactionCounts, RedactionOptions, Redactor } from "./redactor.ts";
 import { secretForms } from "./secret-forms.ts";
@@ -21,6 +22,7 @@ export function createRedactor(parts: { readonly limits: Limits; readonly secret
 
 type Counts = Record<string, number>;
 
+const nowhere: LeafPlace = { field: "", above: "" };
 const nothing: RedactionCounts = Object.freeze({});
 
 class ValueRedactor implements Redactor {
@@ -83,28 +85,33 @@ class ValueRedactor implements Redactor {
     count(counts, "secret", exact.count);
     let cleaned = exact.text;
     if (mayHoldShape(cleaned)) cleaned = cleanShapes(cleaned, secretShapes, counts);
-    return options?.personalData === true ? cleanShapes(cleaned, personalShapes, counts) : cleaned;
+    return options?.personalData === true ? cleanPersonal(cleaned, counts) : cleaned;
   }
 
-  #cleanJson(value: Json, options: RedactionOptions | undefined, counts: Counts): Json {
+  #cleanJson(value: Json, options: RedactionOptions | undefined, counts: Counts, place: LeafPlace = nowhere): Json {
+    const personal = options?.personalData === true ? personalMember(value, place, counts) : undefined;
+    if (personal !== undefined) return personal;
     if (typeof value === "string") return this.#clean(value, options, counts);
     if (value === null || typeof value !== "object") return value;
     if (Array.isArray(value)) {
       const items = value as readonly Json[];
-      const cleaned = items.map((item) => this.#cleanJson(item, options, counts));
+      const cleaned = items.map((item) => this.#cleanJson(item, options, counts, place));
       return cleaned.every((item, index) => item === items[index]) ? items : cleaned;
     }
-    return this.#cleanObject(value as JsonObject, options, counts);
+    return this.#cleanObject(value as JsonObject, { options, counts, above: place.field });
   }
 
-  #cleanObject(value: JsonObject, options: RedactionOptions | undefined, counts: Counts): JsonObject {
+  #cleanObject(
+    value: JsonObject,
+    { options, counts, above }: { readonly options: RedactionOptions | undefined; readonly counts: Counts; readonly above: string },
+  ): JsonObject {
     let isChanged = false;
     const members = new Map<string, Json>();
     for (const key of Object.keys(value)) {
       const member = value[key] as Json;
       const name = unusedName(this.#clean(key, options, counts), members);
       const isSecret = typeof member === "string" && isSecretName(key) && looksRandom(member) && !member.startsWith("secret://");
-      const cleaned = isSecret ? marker("secret") : this.#cleanJson(member, options, counts);
+      const cleaned = isSecret ? marker("secret") : this.#cleanJson(member, options, counts, { field: key, above });
       if (isSecret) count(counts, "secret", 1);
       isChanged ||= name !== key || cleaned !== member;
       members.set(name, cleaned);
@@ -124,6 +131,28 @@ function cleanShapes(text: string, shapes: readonly Shape[], counts: Counts): st
     });
   }
   return cleaned;
+}
+
+/** Values beside a name first: a shape may see only a part of them. */
+function cleanPersonal(text: string, counts: Counts): string {
+  let cleaned = "";
+  let from = 0;
+  for (const { kind, text: value, at } of personalInText(text).toSorted((left, right) => left.at - right.at)) {
+    if (at < from) continue;
+    cleaned += text.slice(from, at) + marker(kind);
+    count(counts, kind, 1);
+    from = at + value.length;
+  }
+  return cleanShapes(cleaned + text.slice(from), personalShapes, counts);
+}
+
+/** The mark that stands for a value whose field says that it is personal; undefined where it says nothing of the sort. */
+function personalMember(value: Json, place: LeafPlace, counts: Counts): string | undefined {
+  if (typeof value !== "string" && typeof value !== "number") return undefined;
+  const [found] = personalIn(String(value), place);
+  if (found === undefined || found.text !== String(value)) return undefined;
+  count(counts, found.kind, 1);
+  return marker(found.kind);
 }
 
 function marker(kind: string): string {

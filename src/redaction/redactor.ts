@@ -17,7 +17,7 @@ export interface RedactedJson {
 
 /** How one tool's data is treated. */
 export interface RedactionOptions {
-  /** Also e-mail addresses, IBANs, card and phone numbers. Default false, per tool. */
+  /** Also e-mail addresses, phone numbers, and whatever `personalIn` finds by its form, its field or the name before it. Default false, per tool. */
   readonly personalData?: boolean;
 }
 

@@ -44,6 +44,7 @@ export function completeTool(parts: ToolParts, limits: Limits = defaultLimits): 
     ...(parts.narrows !== undefined && { narrows: parts.narrows }),
     ...(parts.asks !== undefined && { asks: parts.asks }),
     outputLabels: parts.outputLabels ?? {},
+    ...(parts.redacts !== undefined && { redacts: parts.redacts }),
     source: parts.source ?? "local",
     owner: parts.owner,
     idempotency: parts.idempotency ?? (parts.tier === "read" ? "natural" : "none"),

@@ -308,7 +308,7 @@ function privacy({ options, clock, limits, trouble }: Ground): Pick<Runtime, "re
     onWarning: (note) => trouble({ kind: "fault", where: "secrets", note }),
   });
   return {
-    redact: (value, text) => redactor.redactJsonText(value, text).value,
+    redact: (value, text, how) => redactor.redactJsonText(value, text, how).value,
     redactText: (text) => redactor.redactText(text).text.slice(0, limits.errorDetailCharsMax),
     secret: (reference) => secrets.resolve(reference),
     conceal: (value) => redactor.addSecret(value),

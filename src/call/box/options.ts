@@ -98,8 +98,8 @@ export interface SourceOptions {
   readonly runsAs?: Tool["runsAs"];
   /** Time of one attempt. Default `attemptTimeoutMs`. */
   readonly timeoutMs?: number;
-  /** What you say of single tools, by the source's own names: roles of arguments, what rules may narrow, labels of results, phrases that ask for it. Default: nothing. */
-  readonly tools?: Readonly<Record<string, Partial<Pick<Tool, "argumentRoles" | "narrows" | "outputLabels" | "asks">>>>;
+  /** What you say of single tools, by the source's own names: roles of arguments, what rules may narrow, labels of results, phrases that ask for it, whether personal data is taken out. Default: nothing. */
+  readonly tools?: Readonly<Record<string, Partial<Pick<Tool, "argumentRoles" | "narrows" | "outputLabels" | "asks" | "redacts">>>>;
 }
 
 /** Something an operator should know. */
