@@ -99,7 +99,6 @@ export const fixedTable = {
   },
   needleCharsMin: { value: 4, unit: "characters", about: "a text that many texts are searched for at once" },
   // Personal and secret data that nobody labelled.
-  personalFoundMax: { value: 1_000, unit: "values", about: "that look personal or secret in one slice of a text" },
   personalTextCharsMin: { value: 8, unit: "characters", about: "a text that has room for a name and a value" },
   personalBehindCharsMax: { value: 160, unit: "characters", about: "behind a name, in which its value stands" },
   personalGroupsCharsMin: {

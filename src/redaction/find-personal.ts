@@ -43,12 +43,12 @@ export function personalIn(text: string, { field, above, mayName }: LeafPlace): 
   return text.length === 16 && isCodiceFiscale(text.toUpperCase()) ? [{ kind: "national-id", text, at: 0 }] : personalInText(text, mayName);
 }
 
-/** What a text holds: values that prove themselves, and those behind a name (`Passport no.: C01X00T47`). At most 1,000. */
+/** What a text holds: values that prove themselves, and those behind a name (`Passport no.: C01X00T47`). All of them: the text is bounded by whoever has it. */
 export function personalInText(text: string, mayName?: boolean): readonly PersonalValue[] {
   const found: PersonalValue[] = [];
   const starts = new Set<number>();
   const add = (kind: PersonalKind, start: number, end: number): void => {
-    if (found.length >= fixedBounds.personalFoundMax || starts.has(start)) return;
+    if (starts.has(start)) return;
     starts.add(start);
     found.push({ kind, text: text.slice(start, end), at: start });
   };

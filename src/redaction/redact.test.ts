@@ -221,6 +221,17 @@ describe("personal data", () => {
     expect(plain.redactText(harmless, { personalData: true }).text).toBe(harmless);
   });
 
+  it("goes wherever it stands, however much there is of it, also by the name of its field and of what that lies in", () => {
+    const many = "4111 1111 1111 1111; passport: C01X00T47; ".repeat(1_500);
+    expect(plain.redactText(many, { personalData: true }).counts).toEqual({ card: 1_500, passport: 1_500 });
+    const value = { card: { number: 4111111111111111, brand: "visa" }, diagnoses: ["asthma", "none"], id: "4711" };
+    expect(plain.redactJson(value, { personalData: true }).value).toEqual({
+      card: { number: "[redacted:card]", brand: "visa" },
+      diagnoses: ["[redacted:health]", "none"],
+      id: "4711",
+    });
+  });
+
   it("has the checksums of their standards", () => {
     expect(["GB82WEST12345698765432", "NL91ABNA0417164300"].every(isIban)).toBe(true);
     expect(["GB83WEST12345698765432", "gb82west12345698765432"].some(isIban)).toBe(false);
