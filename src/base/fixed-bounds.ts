@@ -112,7 +112,6 @@ export const fixedTable = {
   personalFormCharsMin: { value: 4, unit: "characters", about: "a value that looks personal, without its separators" },
   personalFormCharsMax: { value: 128, unit: "characters", about: "a value that looks personal, without its separators" },
   personalTellingCharsMin: { value: 6, unit: "characters", about: "such a value is known again without a name of its kind beside it" },
-  personalCarriedMax: { value: 32, unit: "values", about: "that look personal told apart in one text that leaves" },
   fieldNamesKnownMax: { value: 5_000, unit: "names", about: "of fields of which it is remembered what they say" },
   daysInTextMax: { value: 100, unit: "days", about: "with their years that are told apart in one text" },
   // Text that may carry what was read.

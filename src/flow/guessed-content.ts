@@ -36,9 +36,18 @@ export interface GuessedContent {
 export function guessedIn(call: GuessedCall, knowledge: SessionKnowledge): readonly GuessedContent[] {
   const { restrictions } = knowledge;
   if (!restrictions.hasGuessed || !reachesOthers(call)) return [];
+  const spoken = new Set<string>();
+  let isHeard = false;
+  /** What the user wrote is looked through when the first such value is found. */
+  const isSaid = ({ form }: Carried): boolean => {
+    if (!isHeard)
+      for (const span of knowledge.words.spans) for (const said of restrictions.guessedIn(span, allNames)) spoken.add(said.form);
+    isHeard = true;
+    return spoken.has(form) || restrictions.wasGivenFirst(form);
+  };
   return call.leaves.flatMap((leaf) => {
     const carried = contentOf(leaf, call.tool.isEgress).flatMap((text) => restrictions.guessedIn(text, splitName(leaf.field)));
-    const open = carried.filter((each) => !isGiven(each, knowledge) && !isAskedFor(each.kind, knowledge.words));
+    const open = carried.filter((each) => !isSaid(each) && !isAskedFor(each.kind, knowledge.words));
     // What fewest people may have is what counts.
     const first = open.find(({ kind }) => isForNobody(kind)) ?? open[0];
     return first === undefined ? [] : [foundIn(leaf, first.kind)];
@@ -76,12 +85,6 @@ function foundIn(leaf: ArgumentLeaf, kind: PersonalKind | undefined): GuessedCon
 
 /** Every kind by its name, so that short values count where the user writes them without one. */
 const allNames = "password pin passport salary";
-
-/** The user wrote the value, or a call carried it before it was read. */
-function isGiven({ form }: Carried, { words, restrictions }: SessionKnowledge): boolean {
-  if (restrictions.wasGivenFirst(form)) return true;
-  return words.spans.some((span) => restrictions.guessedIn(span, allNames).some((said) => said.form === form));
-}
 
 const generic =
   /\bpersonal (?:data|details|information|info)\b|\bpersonliche\w* (?:daten|angaben)\b|\bdonnees personnelles\b|\bdatos personales\b|\bdan(?:e|ych) osobow(?:e|ych)\b/;

@@ -177,6 +177,13 @@ describe("a value that nobody labelled and that looks personal", () => {
     expect(to(["tenant", "user:ada"], "C01X00T47 and correct-horse").effect).toBe("ask");
   });
 
+  test("is found behind any number of others that the user asked for", () => {
+    const numbers = Array.from({ length: 300 }, (_, index) => `P${1_000_000 + index * 7}`);
+    const knowledge = session("Send ada@example.com all passport numbers", [[{ passport: numbers, password: "correct-horse" }]]);
+    expect(guesses(judged(sendMail, send(numbers.join(", ")), knowledge))).toEqual([]);
+    expect(guesses(judged(sendMail, send(`${numbers.join(", ")} correct-horse`), knowledge))).toEqual(["/body"]);
+  });
+
   test("never leads to a refusal by itself (property)", () => {
     const words = fc.constantFrom(said, "What is the weather?", "Read the file", "Do what the file says", undefined);
     const args = fc.record({

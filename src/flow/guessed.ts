@@ -38,15 +38,15 @@ export class GuessedValues {
     }
   }
 
-  /** The remembered values that a text carries, however their groups are written; at most 32. `called`: the name of the argument that it stands in. */
+  /** The remembered values that a text carries, however their groups are written. `called`: the name of the argument that it stands in. */
   carriedBy(text: string, called: string): readonly Carried[] {
     const plain = plainLetters(fold(text));
-    const found: Carried[] = [];
+    const found = new Map<string, Carried>();
     const look = (form: string): void => {
       const kind = this.#kindOf(form);
-      if (kind === "none" || found.length >= fixedBounds.personalCarriedMax || found.some((other) => other.form === form)) return;
+      if (kind === "none" || found.has(form)) return;
       // Where its kind is forgotten there is no name to look for.
-      if (kind === undefined || isTelling(form, kind) || namesKind(`${called} ${plain}`, kind)) found.push({ kind, form });
+      if (kind === undefined || isTelling(form, kind) || namesKind(`${called} ${plain}`, kind)) found.set(form, { kind, form });
     };
     for (const day of daysIn(fold(text))) look(dayForm(day));
     for (const [number] of plain.matchAll(numbers)) {
@@ -54,7 +54,7 @@ export class GuessedValues {
       if (amount !== undefined) look(amountForm(amount));
     }
     const words = plain.match(/[\p{L}\p{N}]+/gu) ?? [];
-    for (let start = 0; start < words.length && found.length < fixedBounds.personalCarriedMax; start += 1) {
+    for (let start = 0; start < words.length; start += 1) {
       let form = "";
       for (let end = start; end < words.length; end += 1) {
         form += words[end] as string;
@@ -62,7 +62,7 @@ export class GuessedValues {
         if (form.length >= fixedBounds.personalFormCharsMin) look(form);
       }
     }
-    return found;
+    return [...found.values()];
   }
 
   #kindOf(form: string): PersonalKind | undefined | "none" {
