@@ -1,0 +1,81 @@
+import { describe, expect, test } from "vitest";
+import { fixedBounds } from "../../src/base/fixed-bounds.ts";
+import { defaultLimits } from "../../src/base/limits.ts";
+import { systemRandom } from "../../src/base/random.ts";
+import { createMemoryStore } from "../../src/store/memory.ts";
+import type { Store } from "../../src/store/store.ts";
+import { codeOf, lead, shopBox, shopPolicy } from "../support/box.ts";
+import { manualClock, type ManualClock } from "../support/manual-clock.ts";
+
+/** A memory store that writes down how much it is asked for at once. */
+function recording(clock: ManualClock): { readonly store: Store; readonly asked: { [what: string]: number | undefined } } {
+  const inner = createMemoryStore({ clock, random: systemRandom });
+  const asked: { [what: string]: number | undefined } = {};
+  const store: Store = {
+    ...inner,
+    due: (query) => {
+      asked[`due ${query.space}`] = query.limit;
+      asked[`due ${query.space} until`] ??= query.untilMs - clock.now();
+      return inner.due(query);
+    },
+    purge: (query) => {
+      asked[`purge ${query.space}`] = query.limit;
+      return inner.purge(query);
+    },
+    scan: (query) => {
+      asked[`scan ${query.space}`] = query.limit;
+      return inner.scan(query);
+    },
+    entries: (query) => {
+      if (query.callId !== undefined) asked["entries of a call"] = query.limit;
+      return inner.entries(query);
+    },
+  };
+  return { store, asked };
+}
+
+const get = { tool: "order.get", arguments: { orderId: "A-1" } };
+
+describe("what a box asks of its store at once", () => {
+  test("due rows by `sweepRowsMax`, at start also those of `orphanHorizonMs` ahead; rows that are over by `purgeRowsMax`", async () => {
+    const clock = manualClock();
+    const { store, asked } = recording(clock);
+    const { box } = await shopBox({ clock, store, policy: shopPolicy });
+    await clock.advance(defaultLimits.upkeepIntervalMs);
+    expect(asked["due key until"]).toBe(fixedBounds.orphanHorizonMs);
+    for (const space of ["key", "approval", "deferral"]) expect([space, asked[`due ${space}`]]).toEqual([space, fixedBounds.sweepRowsMax]);
+    for (const space of ["meaning", "handle", "widening", "probe"])
+      expect([space, asked[`purge ${space}`]]).toEqual([space, fixedBounds.purgeRowsMax]);
+    await box.close();
+  });
+
+  test("entries of a call by `callEntriesMax`, answers for a whole session by `wideningsShownMax`", async () => {
+    const clock = manualClock();
+    const { store, asked } = recording(clock);
+    const { box, session, turn } = await shopBox({ clock, store, policy: shopPolicy });
+    const { callId } = await turn.call(get);
+    await box.outcome(callId, { ...lead, administers: true });
+    expect(asked["entries of a call"]).toBe(fixedBounds.callEntriesMax);
+    await box.sessionView(session.id, "acme");
+    expect(asked["scan widening"]).toBe(fixedBounds.wideningsShownMax);
+    await box.close();
+  });
+});
+
+test("a call whose ground keeps changing is judged again `restartsMax` times, and then refused", async () => {
+  const clock = manualClock();
+  const inner = createMemoryStore({ clock, random: systemRandom });
+  let gates = 0;
+  const store: Store = {
+    ...inner,
+    commit: (unit) => {
+      if (!unit.entries.some(({ kind }) => kind === "call-intended")) return inner.commit(unit);
+      gates += 1;
+      return Promise.resolve({ kind: "refused" as const, reason: "row" as const, index: 0, row: undefined });
+    },
+  };
+  const { box, turn } = await shopBox({ clock, store, policy: { ...shopPolicy, rules: [] } });
+  expect(codeOf(await turn.call({ ...get, key: "k-1" }))).toBeDefined();
+  expect(gates).toBe(fixedBounds.restartsMax + 1);
+  await box.close();
+});
