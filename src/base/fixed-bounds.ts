@@ -9,7 +9,7 @@ export const fixedTable = {
   // Trying again.
   racesMax: { value: 20, unit: "attempts", about: "at one change of a row that other callers or processes change meanwhile" },
   restartsMax: { value: 5, unit: "times", about: "that one call is judged again because what its decision rests on changed meanwhile" },
-  settleRetriesMax: { value: 3, unit: "attempts", about: "at writing an outcome down, where a store that others share did not answer" },
+  settleAttemptsMax: { value: 3, unit: "attempts", about: "at writing an outcome down, where a store that others share did not answer" },
   logReadsMax: { value: 20, unit: "attempts", about: "at reading a store's commit log while another process brings it in" },
   verifyReadingsMax: { value: 3, unit: "readings", about: "of the ledger by one verification, where retention drops entries meanwhile" },
   storeRetryBaseMs: { value: 50, unit: "ms", about: "pause before a lost database is tried again the first time; it doubles" },
@@ -87,7 +87,6 @@ export const fixedTable = {
   definitionDepthMax: { value: 200, unit: "levels", about: "of a tool's definition as it is handed over; deeper is a circle" },
   // What outsiders send.
   paramHeadersDepthMax: { value: 16, unit: "levels", about: "of a schema that are searched for headers that an MCP server declares" },
-  mcpStateCharsMax: { value: 2_000, unit: "characters", about: "the state that an MCP client hands back with its user's answer" },
   mcpMethodCharsMax: { value: 200, unit: "characters", about: "the method of an MCP request" },
   mcpIdCharsMax: { value: 1_000, unit: "characters", about: "the id of an MCP request" },
   erasureDaysMax: { value: 36_500, unit: "days", about: "age from which retention may be asked to drop entries" },

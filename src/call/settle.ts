@@ -74,7 +74,7 @@ async function settleOn(state: CallState, outcome: Ended, from: number, first?: 
  * it is settled once, however often it is tried and whatever became of the first time.
  */
 function maySettleAgain({ runtime, claimVersion }: CallState, attempt: number): boolean {
-  return isShared(runtime.store) && claimVersion !== undefined && attempt < fixedBounds.settleRetriesMax;
+  return isShared(runtime.store) && claimVersion !== undefined && attempt < fixedBounds.settleAttemptsMax;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
 import { describe, expect, test } from "vitest";
 import type { Clock } from "../base/clock.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { defaultLimits, type Limits } from "../base/limits.ts";
 import type { JourneyEvent, Signalbox } from "../call/box/box.ts";
 import { createEventStreams } from "./event-streams.ts";
@@ -139,7 +140,7 @@ describe("bounds of event streams", () => {
     const [quick, slow, third] = [new Sink(), new Sink(), new Sink()];
     expect(open(quick)).toBeUndefined();
     expect(open(slow)).toBeUndefined();
-    expect(open(third)).toMatchObject({ code: "RATE_LIMITED" });
+    expect(open(third)).toMatchObject({ code: "RATE_LIMITED", retryAfterMs: fixedBounds.comeBackLaterMs });
 
     slow.writableLength = 101;
     quick.writableLength = 100;
@@ -159,3 +160,12 @@ describe("bounds of event streams", () => {
     expect(observers.size).toBe(0);
   });
 });
+
+test("a listing whose length nobody asked for has at most `pageRowsDefault` entries", () =>
+  withGateway({ sessionCallsMax: 1_000 }, async (live) => {
+    const session = await live.session();
+    for (let index = 0; index < fixedBounds.pageRowsDefault / 2 + 5; index += 1)
+      await live.send("POST", "/v1/calls", { key: keys.agent, body: { session, tool: "shop.get", arguments: { id: "A-1" } } });
+    const { json } = await live.send("GET", "/v1/ledger/entries", { key: keys.operator });
+    expect((json as { readonly entries: readonly unknown[] }).entries).toHaveLength(fixedBounds.pageRowsDefault);
+  }));

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import { verifies } from "../../test/verifies.ts";
 import type { Signalbox, LetterResolution } from "../call/box/box.ts";
 import { systemClock } from "../base/clock.ts";
@@ -152,7 +153,7 @@ describe("the ledger", () => {
       const { olderThanMs } = asked[0] as { readonly olderThanMs: number };
       expect(olderThanMs).toBeGreaterThanOrEqual(before - 30 * 86_400_000);
       expect(olderThanMs).toBeLessThanOrEqual(systemClock.now() - 30 * 86_400_000);
-      for (const olderThanDays of [0, -1, 1.5, "30"])
+      for (const olderThanDays of [0, -1, 1.5, "30", fixedBounds.erasureDaysMax + 1])
         expect((await own.send("POST", "/v1/ledger/retain", { key: keys.operator, body: { olderThanDays } })).status).toBe(400);
     } finally {
       await own.close();

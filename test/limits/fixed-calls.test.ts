@@ -2,7 +2,9 @@ import { describe, expect, test } from "vitest";
 import { fixedBounds } from "../../src/base/fixed-bounds.ts";
 import { defaultLimits } from "../../src/base/limits.ts";
 import { systemRandom } from "../../src/base/random.ts";
+import { examine } from "../../src/cli/doctor-checks.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
+import { patient } from "../../src/store/postgres-read.ts";
 import type { Store } from "../../src/store/store.ts";
 import { codeOf, lead, shopBox, shopPolicy } from "../support/box.ts";
 import { manualClock, type ManualClock } from "../support/manual-clock.ts";
@@ -78,4 +80,58 @@ test("a call whose ground keeps changing is judged again `restartsMax` times, an
   expect(codeOf(await turn.call({ ...get, key: "k-1" }))).toBeDefined();
   expect(gates).toBe(fixedBounds.restartsMax + 1);
   await box.close();
+});
+
+test("an outcome that a shared store did not take is written `settleAttemptsMax` times", async () => {
+  const clock = manualClock();
+  const inner = createMemoryStore({ clock, random: systemRandom });
+  let settles = 0;
+  const store: Store = {
+    ...inner,
+    kind: "postgres",
+    commit: (unit) => {
+      if (!unit.entries.some(({ kind }) => kind === "call-settled")) return inner.commit(unit);
+      settles += 1;
+      return Promise.reject(new Error("away"));
+    },
+  };
+  const { box, turn } = await shopBox({ clock, store, policy: { ...shopPolicy, rules: [] } });
+  await turn.call({ ...get, key: "k-1" });
+  expect(settles).toBe(fixedBounds.settleAttemptsMax);
+  await box.close();
+});
+
+test("a lost database is tried again after `storeRetryBaseMs`, then twice as long, up to `storeRetryCapMs`", async () => {
+  const clock = manualClock();
+  const pauses: number[] = [];
+  const after: typeof clock.after = (delayMs, task) => {
+    pauses.push(delayMs);
+    return clock.after(0, task);
+  };
+  const target = { query: () => Promise.reject(new Error("connection lost")) };
+  const address = { connectionString: "", name: "db", limits: { ...defaultLimits, storeReconnectMs: 5_000 } };
+  const asked = patient(target, address, { ...clock, after }).query("select 1");
+  const refused = expect(asked).rejects.toMatchObject({ code: "LEDGER_UNAVAILABLE" });
+  for (let round = 0; round < 30; round += 1) await clock.advance(1);
+  await refused;
+  const { storeRetryBaseMs, storeRetryCapMs } = fixedBounds;
+  expect(pauses.slice(0, 3)).toEqual([storeRetryBaseMs, 2 * storeRetryBaseMs, 4 * storeRetryBaseMs]);
+  expect(Math.max(...pauses)).toBe(storeRetryCapMs);
+});
+
+test("a clock that shows a time before `clockMsMin` is no right one", async () => {
+  const surroundings = (nowMs: number): Parameters<typeof examine>[0] =>
+    ({
+      clock: manualClock(nowMs),
+      texts: { config: "/absent.yaml" },
+      lists: {},
+      switches: {},
+      positionals: [],
+      variables: {},
+      environment: {},
+    }) as never;
+  const statusAt = async (nowMs: number): Promise<string | undefined> =>
+    (await examine(surroundings(nowMs)).catch(() => [])).find(({ check }) => check === "clock")?.status;
+  expect(await statusAt(fixedBounds.clockMsMin)).toBe("ok");
+  expect(await statusAt(fixedBounds.clockMsMin - 1)).toBe("fail");
 });

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { fixedBounds } from "../../src/base/fixed-bounds.ts";
 import { tool } from "../../src/registry/define.ts";
 import { ToolFailure } from "../../src/resilience/tool-failure.ts";
 import { codeOf, shopBox } from "../support/box.ts";
@@ -102,3 +103,30 @@ test(
     await box.close();
   },
 );
+
+test("below `healthAttemptsMin` attempts one failure is no share, several in a row are", async () => {
+  let isDown = true;
+  const shaky = tool({
+    name: "crm.get",
+    tier: "read",
+    source: "crm",
+    description: "Fails when told to.",
+    input: z.object({}),
+    retry: { attempts: 1 },
+    run: () => {
+      if (isDown) throw new ToolFailure({ kind: "unavailable", message: "down" });
+      return "well";
+    },
+  });
+  const { box, turn } = await shopBox({ policy, tools: [shaky], limits: { sessionCallsMax: 1_000, healthFailurePercent: 1 } });
+  const ask = async (times: number): Promise<string | undefined> => {
+    for (let each = 0; each < times; each += 1) await turn.call({ tool: "crm.get", arguments: {} });
+    return box.healthReport().tools.find((each) => each.tool === "crm.get")?.state;
+  };
+  expect(await ask(1)).toBe("healthy");
+  expect(await ask(1)).toBe("degraded");
+  isDown = false;
+  expect(await ask(fixedBounds.healthAttemptsMin - 3)).toBe("healthy");
+  expect(await ask(1)).toBe("degraded");
+  await box.close();
+});

@@ -4,6 +4,7 @@ import { approvalIdOf, codeOf, lead, shopBox, shopPolicy } from "../../../test/s
 import { verifies } from "../../../test/verifies.ts";
 import { settled } from "../../../test/support/manual-clock.ts";
 import type { ApprovalDecision } from "../box/box.ts";
+import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { Credential } from "../../domain/principal.ts";
 import { tool } from "../../registry/define.ts";
 
@@ -232,5 +233,22 @@ test(verifies("AUTH-07", "a yes for the session that is over while a call waits 
   expect((await inside).outcome.kind).toBe("completed");
   expect((await waiting).outcome.kind).toBe("pending");
   expect(sent).toHaveLength(2);
+  await box.close();
+});
+
+test("of the arguments that a person changed, at most `shownPathsMax` are named", async () => {
+  const note = tool({
+    name: "order.note",
+    tier: "irreversible",
+    idempotency: "key",
+    description: "Writes notes. Not for others.",
+    input: z.object({ notes: z.array(z.string()) }),
+    run: async () => "done",
+  });
+  const { box, turn } = await shopBox({ tools: [note], policy: { ...shopPolicy, rules: [] } });
+  const notes = (text: string): string[] => Array.from({ length: fixedBounds.shownPathsMax + 5 }, (_, index) => `${text} ${index}`);
+  const id = approvalIdOf(await turn.call({ tool: "order.note", arguments: { notes: notes("old") } }));
+  const { approval } = await box.approvals.decide(id, yes({ arguments: { notes: notes("new") } }), eve);
+  expect(approval.edited?.pointers).toHaveLength(fixedBounds.shownPathsMax);
   await box.close();
 });

@@ -5,7 +5,6 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { canonicalJson } from "../../base/canonical-json.ts";
 import type { Clock } from "../../base/clock.ts";
-import { fixedBounds } from "../../base/fixed-bounds.ts";
 import { sha256Hex } from "../../base/hash.ts";
 import type { Limits } from "../../base/limits.ts";
 import { parseOwnJson } from "../../base/own-json.ts";
@@ -72,7 +71,7 @@ export function createConfirmations(parts: ConfirmationParts): Confirmations {
       return `${payload}.${macOf(payload).toString("base64url")}`;
     },
     open(state, credential, parameters) {
-      const [payload = "", mac = ""] = state.length > fixedBounds.mcpStateCharsMax ? [] : state.split(".", 2);
+      const [payload = "", mac = ""] = state.split(".", 2);
       const [given, wanted] = [Buffer.from(mac, "base64url"), macOf(payload)];
       if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) return undefined;
       // Ours, since nobody else could seal it.
