@@ -68,14 +68,16 @@ test("names codes and limits that nothing tests or enforces, by whole words", ()
   const tests: readonly SourceFile[] = [{ path: "src/a.test.ts", text: `expect(code).toBe("TOOL_FAILED"); attemptsMax` }];
   const source: readonly SourceFile[] = [{ path: "src/a.ts", text: "limits.attemptsMax; limits.drainMs" }];
   expect(untestedCodes(["TOOL_FAILED", "TOOL"], tests).map((problem) => problem.found)).toEqual(["no test names `TOOL`"]);
-  expect(idleLimits(["attemptsMax", "drainMs", "toolsMax"], source, tests).map((problem) => problem.found)).toEqual([
-    "no test names `drainMs`",
-    "nothing enforces `toolsMax`",
-  ]);
+  expect(
+    idleLimits({ file: "src/base/limits.ts", names: ["attemptsMax", "drainMs", "toolsMax"] }, source, tests).map(
+      (problem) => problem.found,
+    ),
+  ).toEqual(["no test names `drainMs`", "nothing enforces `toolsMax`"]);
 });
 
 test("a limit is not in use because its own table names it", () => {
-  expect(idleLimits(["toolsMax"], [{ path: "src/base/limits.ts", text: "toolsMax" }], [])).toHaveLength(1);
+  const table = { file: "src/base/limits.ts", names: ["toolsMax"] };
+  expect(idleLimits(table, [{ path: "src/base/limits.ts", text: "toolsMax" }], [])).toHaveLength(1);
 });
 
 test("names files that nothing imports, and knows workers by their address", () => {
@@ -124,5 +126,14 @@ test("documents name only files and folders that exist, from the root or beside 
   expect(deadReferences([page], exists).map((problem) => `${problem.line} ${problem.found}`)).toEqual([
     "1 names `src/gone.ts`",
     "2 names `../gone.md`",
+  ]);
+});
+
+test("a bound that says why no test can hit it needs none, and says it no longer once there is one", () => {
+  const table = { file: "src/base/fixed-bounds.ts", names: ["poolBytes"], untested: ["poolBytes"] };
+  const source = [{ path: "src/a.ts", text: "fixedBounds.poolBytes" }];
+  expect(idleLimits(table, source, [])).toEqual([]);
+  expect(idleLimits(table, source, [{ path: "a.test.ts", text: "poolBytes" }]).map((problem) => problem.found)).toEqual([
+    "a test names `poolBytes`",
   ]);
 });

@@ -1,5 +1,7 @@
 import type { LimitRow } from "./limits.ts";
 
+const changesOnlySpeed = "with another value everything is the same, only slower";
+
 /**
  * The bounds that nobody changes: how often a lost race is run again, how much of a text is quoted, what is remembered of what was worked out.
  * Each is here and nowhere else, so that one thing has one number, and `docs/limits.md` shows them all. What an operator may change is in
@@ -10,8 +12,18 @@ export const fixedTable = {
   racesMax: { value: 20, unit: "attempts", about: "at one change of a row that other callers or processes change meanwhile" },
   restartsMax: { value: 5, unit: "times", about: "that one call is judged again because what its decision rests on changed meanwhile" },
   settleAttemptsMax: { value: 3, unit: "attempts", about: "at writing an outcome down, where a store that others share did not answer" },
-  logReadsMax: { value: 20, unit: "attempts", about: "at reading a store's commit log while another process brings it in" },
-  verifyReadingsMax: { value: 3, unit: "readings", about: "of the ledger by one verification, where retention drops entries meanwhile" },
+  logReadsMax: {
+    value: 20,
+    unit: "attempts",
+    about: "at reading a store's commit log while another process brings it in",
+    untested: "another process would have to bring the log in between each two readings",
+  },
+  verifyReadingsMax: {
+    value: 3,
+    unit: "readings",
+    about: "of the ledger by one verification, where retention drops entries meanwhile",
+    untested: "retention would have to drop entries between each two readings",
+  },
   storeRetryBaseMs: { value: 50, unit: "ms", about: "pause before a lost database is tried again the first time; it doubles" },
   storeRetryCapMs: { value: 1_000, unit: "ms", about: "no such pause is longer" },
   comeBackMs: { value: 1_000, unit: "ms", about: "who is turned away for a moment is told to come back after" },
@@ -34,7 +46,12 @@ export const fixedTable = {
     about: "of what its latest writes touched that a process tells the others; of more they forget all",
   },
   silentPulsesMax: { value: 120, unit: "pulses", about: "that a process misses before the others forget its rates" },
-  simulatedStepCalls: { value: 64, unit: "calls", about: "that a simulation of a policy judges before it lets others have a turn" },
+  simulatedStepCalls: {
+    value: 64,
+    unit: "calls",
+    about: "that a simulation of a policy judges before it lets others have a turn",
+    untested: changesOnlySpeed,
+  },
   // Looking back.
   callEntriesMax: { value: 200, unit: "entries", about: "ledger entries of one call that are read to tell what became of it" },
   readOnlyStatesMax: { value: 1_000, unit: "switches", about: "read-only switches of one tenant that are looked at" },
@@ -45,7 +62,12 @@ export const fixedTable = {
   lateTickGapMs: { value: 50, unit: "ms", about: "between two late ticks that follow each other, beside the delay itself" },
   policyQuietMs: { value: 200, unit: "ms", about: "a policy file has not changed for, before it is read" },
   logFlushMs: { value: 50, unit: "ms", about: "lines of the log are gathered before they are written" },
-  freeBytesMin: { value: 209_715_200, unit: "bytes", about: "free beside the store file; with less, `doctor` warns" },
+  freeBytesMin: {
+    value: 209_715_200,
+    unit: "bytes",
+    about: "free beside the store file; with less, `doctor` warns",
+    untested: "needs a disk that is nearly full",
+  },
   clockMsMin: { value: 1_767_225_600_000, unit: "ms since 1970", about: "no clock that is right shows an earlier time (2026-01-01)" },
   healthAttemptsMin: {
     value: 20,
@@ -64,7 +86,11 @@ export const fixedTable = {
     about: "a last column of the command line is never folded narrower, however narrow the terminal",
   },
   shownNameCharsMax: { value: 80, unit: "characters", about: "a name where people read it, such as that of a tool on a card" },
-  shownAboutCharsMax: { value: 200, unit: "characters", about: "what a tool is for, on the card of a plan" },
+  shownTextCharsMax: {
+    value: 200,
+    unit: "characters",
+    about: "a text where people read it: what a tool is for on a plan, a value in the auditors' view",
+  },
   quotedCharsMax: { value: 60, unit: "characters", about: "a value or a name from outside, quoted inside a sentence" },
   shownPathCharsMax: { value: 300, unit: "characters", about: "the path of an argument, in words about it" },
   shownPathsMax: { value: 20, unit: "arguments", about: "that are named as changed, where a person changed the arguments of a call" },
@@ -77,7 +103,6 @@ export const fixedTable = {
   numberCharsMax: { value: 400, unit: "characters", about: "a text that is taken for a number" },
   nearestNamesMax: { value: 20_000, unit: "names", about: "of tools or arguments that a mistyped one is compared with" },
   configQuoteCharsMax: { value: 160, unit: "characters", about: "of a line of configuration that is shown where it is wrong" },
-  viewValueCharsMax: { value: 200, unit: "characters", about: "a value in the auditors' view on a terminal" },
   logLineCharsMax: { value: 2_000, unit: "characters", about: "one line of the log; of a longer one only the event stays" },
   upstreamWordsCharsMax: {
     value: 2_000,
@@ -153,7 +178,12 @@ export const fixedTable = {
   handledWordsMax: { value: 4, unit: "words", about: "behind a verb that says little, among which is what the tool handles" },
   guardedWordsMin: { value: 5, unit: "words", about: "in a row of guarded text that make a longer text guarded" },
   memberNameCharsMax: { value: 100, unit: "characters", about: "a member's name that is looked at for what it means" },
-  flowCallsKnownMax: { value: 2_000, unit: "calls", about: "latest calls that need not be read back from the ledger" },
+  flowCallsKnownMax: {
+    value: 2_000,
+    unit: "calls",
+    about: "latest calls that need not be read back from the ledger",
+    untested: "what is forgotten is read back with the same result",
+  },
   // Rules.
   reasonCharsMax: { value: 500, unit: "characters", about: "the reason that a rule or a decision point gives" },
   ruleNameCharsMax: { value: 100, unit: "characters", about: "the id of a rule" },
@@ -163,7 +193,12 @@ export const fixedTable = {
   policyCasesMax: { value: 10_000, unit: "cases", about: "in one test table of a policy" },
   hintNamesMax: { value: 2_000, unit: "names", about: "that a mistyped name in a policy or configuration is compared with" },
   comparedCharsMax: { value: 80, unit: "characters", about: "of names that are compared to find the nearest one" },
-  digestHexChars: { value: 32, unit: "characters", about: "that a shortened digest keeps: 128 bits, so that nobody finds two alike" },
+  digestHexChars: {
+    value: 32,
+    unit: "characters",
+    about: "that a shortened digest keeps: 128 bits, so that nobody finds two alike",
+    untested: "nobody finds two texts whose digests begin alike",
+  },
   // Configuration.
   configTextCharsMax: { value: 4_000, unit: "characters", about: "one text of the configuration" },
   configNameCharsMax: { value: 200, unit: "characters", about: "a name, a glob or a word in the configuration" },
@@ -175,20 +210,42 @@ export const fixedTable = {
   attemptTimeoutMsMax: { value: 600_000, unit: "ms", about: "that a tool may give one attempt" },
   healthCheckMsMin: { value: 10, unit: "ms", about: "between two questions to a source whether it is well" },
   // Store.
-  cautionGroupsMax: { value: 64, unit: "groups", about: "that lock their rows first, after other processes changed them often" },
-  wholeGroupsMax: { value: 64, unit: "groups", about: "that are written whole, before halves are tried again" },
+  cautionGroupsMax: {
+    value: 64,
+    unit: "groups",
+    about: "that lock their rows first, after other processes changed them often",
+    untested: changesOnlySpeed,
+  },
+  wholeGroupsMax: { value: 64, unit: "groups", about: "that are written whole, before halves are tried again", untested: changesOnlySpeed },
   splitUnitsMin: {
     value: 16,
     unit: "units",
     about: "that are written as two groups in turn; the database takes about as long for fewer as for one",
+    untested: changesOnlySpeed,
   },
-  fewKeysMax: { value: 4, unit: "keys", about: "that a database is asked for one by one, by a statement that is planned once" },
-  batchEntriesMax: { value: 100_000, unit: "entries", about: "the last batch of a store file has, when it is proven at start" },
+  fewKeysMax: {
+    value: 4,
+    unit: "keys",
+    about: "that a database is asked for one by one, by a statement that is planned once",
+    untested: changesOnlySpeed,
+  },
+  batchEntriesMax: {
+    value: 100_000,
+    unit: "entries",
+    about: "the last batch of a store file has, when it is proven at start",
+    untested: "no group of units has that many entries",
+  },
   undoPlacesMax: { value: 64, unit: "places", about: "that one unit changes, for which memory is kept for the next" },
-  randomPoolBytes: { value: 4_096, unit: "bytes", about: "of randomness fetched at once" },
+  randomPoolBytes: { value: 4_096, unit: "bytes", about: "of randomness fetched at once", untested: changesOnlySpeed },
   // What was worked out and is kept.
   rememberedMax: { value: 1_000, unit: "answers", about: "of one pure question, by what was asked; more are worked out again" },
-} as const satisfies Record<string, LimitRow>;
+} as const satisfies Record<string, FixedRow>;
+
+/** A bound that nobody changes. */
+export interface FixedRow extends LimitRow {
+  /** Why no test can hit it; absent: one does. */
+  readonly untested?: string;
+}
 
 /** The fixed bounds by name. */
 export const fixedBounds: { readonly [name in keyof typeof fixedTable]: number } = Object.freeze(

@@ -106,5 +106,5 @@ function viewText(invocation: Invocation, view: AuditView): string {
 function valueText(value: unknown, state: AuditView["tool_call"][number]["values"]): string {
   if (value === undefined) return state === "opened" ? "" : `(${state})`;
   const text = plain(JSON.stringify(value));
-  return text.length > fixedBounds.viewValueCharsMax ? `${text.slice(0, fixedBounds.viewValueCharsMax)}…` : text;
+  return text.length > fixedBounds.shownTextCharsMax ? `${text.slice(0, fixedBounds.shownTextCharsMax)}…` : text;
 }

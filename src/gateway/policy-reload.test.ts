@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { manualClock, settled, type ManualClock } from "../../test/support/manual-clock.ts";
 import { verifies } from "../../test/verifies.ts";
+import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { BoxSession, Signalbox } from "../call/box/box.ts";
 import { createSignalbox, libraryCredential } from "../call/box/signalbox.ts";
 import { loadConfig, type LoadedConfig } from "../config/load.ts";
@@ -298,5 +299,23 @@ test("where a folder cannot be watched, that is said, and asking still works", a
   made.files.set(config, granting("shop.get"));
   await made.reading.reload();
   expect(await made.outcome()).toBe("completed");
+  await made.close();
+});
+
+test("a file is read when it has not changed for `policyQuietMs`", async () => {
+  const made = await world(granting("shop.none"));
+  const change = (): void => {
+    made.files.set(config, granting("shop.get"));
+    made.watched.get("/etc/box")?.("signalbox.yaml");
+  };
+  change();
+  await made.clock.advance(fixedBounds.policyQuietMs - 1);
+  change();
+  await made.clock.advance(fixedBounds.policyQuietMs - 1);
+  await settled();
+  const before = made.box.health().policyVersion;
+  await made.clock.advance(1);
+  await settled();
+  expect(made.box.health().policyVersion).not.toBe(before);
   await made.close();
 });

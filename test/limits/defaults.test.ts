@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { fixedBounds, fixedTable } from "../../src/base/fixed-bounds.ts";
 import { defaultLimits, limitTable, resolveLimits } from "../../src/base/limits.ts";
 import { createSignalbox } from "../../src/call/box/signalbox.ts";
 import { verifies } from "../verifies.ts";
@@ -38,7 +39,7 @@ test(verifies("OPS-11", "every limit is a whole number of at least 1 with a unit
     "%": /Percent$/,
     levels: /Depth/,
   };
-  for (const [name, { value, unit, about }] of Object.entries(limitTable)) {
+  for (const [name, { value, unit, about }] of Object.entries({ ...limitTable, ...fixedTable })) {
     expect(Number.isSafeInteger(value) && value >= 1, name).toBe(true);
     expect(about, name).not.toBe("");
     expect(name, unit).toMatch(units[unit] ?? /./);
@@ -58,4 +59,10 @@ test("a box with a wrong limit does not start, and says every problem", async ()
     code: "CONFIG_INVALID",
     message: expect.stringMatching(/attemptsMax.*nonsenseMax/) as string,
   });
+});
+
+test(verifies("OPS-11", "a fixed bound is no limit: it has a name of its own, cannot be changed, and no configuration takes it"), () => {
+  expect(Object.keys(fixedTable).filter((name) => Object.hasOwn(limitTable, name))).toEqual([]);
+  expect(Object.isFrozen(fixedBounds)).toBe(true);
+  expect(resolveLimits({ racesMax: 5 }).problems).toEqual([expect.stringContaining("no limit named `racesMax`")]);
 });

@@ -78,7 +78,7 @@ function stepCard(
   return {
     tool: visible(step.tool),
     version: at.version,
-    about: tool === undefined ? "" : cleanForPeople(tool.title ?? tool.description, fixedBounds.shownAboutCharsMax),
+    about: tool === undefined ? "" : cleanForPeople(tool.title ?? tool.description, fixedBounds.shownTextCharsMax),
     tier: tool?.tier,
     undo: tool === undefined ? "unknown: the tool is no longer registered" : undoWords[tool.tier],
     isToolChanged: tool?.fingerprint !== at.fingerprint,
