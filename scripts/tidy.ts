@@ -79,6 +79,25 @@ export function idleLimits(
   });
 }
 
+/** Bounds that were in the table before a test was asked of each. Each of them is owed one; a name goes as soon as a test has it, and none is added. */
+const owedTests: readonly string[] = [
+  "pulsesMissedMax",
+  "toldWritesMax",
+  "personalFoundMax",
+  "personalTextCharsMin",
+  "personalBehindCharsMax",
+  "personalGroupsCharsMin",
+  "personalGroupsCharsMax",
+  "personalLeadCharsMax",
+  "personalLeafCharsMax",
+  "personalFormCharsMin",
+  "personalFormCharsMax",
+  "personalTellingCharsMin",
+  "personalCarriedMax",
+  "fieldNamesKnownMax",
+  "daysInTextMax",
+];
+
 /** Files of src that no other source file refers to; `roots` are the ways in. */
 export function strayFiles(source: readonly SourceFile[], roots: readonly string[]): readonly Problem[] {
   const wanted = new Set(roots);
@@ -192,7 +211,10 @@ export function tidy(code: readonly SourceFile[], texts: readonly SourceFile[], 
       {
         file: "src/base/fixed-bounds.ts",
         names: Object.keys(fixedTable),
-        untested: Object.entries<FixedRow>(fixedTable).flatMap(([name, row]) => (row.untested === undefined ? [] : [name])),
+        untested: [
+          ...owedTests,
+          ...Object.entries<FixedRow>(fixedTable).flatMap(([name, row]) => (row.untested === undefined ? [] : [name])),
+        ],
       },
       source,
       tests.filter((file) => !file.path.startsWith("scripts/")),
