@@ -1,5 +1,5 @@
 import { systemClock } from "../src/base/clock.ts";
-import type { BoxSession, Signalbox } from "../src/call/box/box.ts";
+import type { Signalbox } from "../src/call/box/box.ts";
 import type { Tier } from "../src/domain/tool.ts";
 import { createSignalbox } from "../src/call/box/signalbox.ts";
 import { entryText } from "../src/store/seal.ts";
@@ -7,6 +7,7 @@ import { openSqliteStore } from "../src/store/sqlite.ts";
 import type { Operation, Store, Unit } from "../src/store/store.ts";
 import type { RawCall, RawWrite } from "./floors/sqlite.ts";
 import { caller, expectResult, modelMessage, standardOptions, standardTool } from "./standard-call.ts";
+import type { BoxSession } from "../src/call/box/box-session.ts";
 
 /** A box on a SQLite file whose standard tool is irreversible, waived by a rule, and takes an idempotency key. */
 export interface DurableBox {

@@ -1,3 +1,4 @@
+export type { DelegationOptions } from "./call/box/box-session.ts";
 /**
  * What Signalbox promises as a library. An export here is an API decision.
  */
@@ -6,19 +7,19 @@ export type { SignalboxOptions, Trouble } from "./call/box/options.ts";
 export type {
   ApprovalDecision,
   BoxHealth,
-  BoxSession,
-  BoxTurn,
-  CallRequest,
   GroupDecision,
   HandlePage,
   JourneyEvent,
   PlanDecision,
   RecoveryReport,
-  SessionOptions,
   Signalbox,
-  TurnOptions,
 } from "./call/box/box.ts";
-export type { Delegated, DelegationOptions } from "./call/delegation.ts";
+export type { TurnOptions } from "./call/box/box-session.ts";
+export type { SessionOptions } from "./call/box/box-session.ts";
+export type { CallRequest } from "./call/box/box-session.ts";
+export type { BoxTurn } from "./call/box/box-session.ts";
+export type { BoxSession } from "./call/box/box-session.ts";
+export type { Delegated } from "./call/box/box-session.ts";
 export { resultParts } from "./call/shape.ts";
 export { httpConnector } from "./connectors/http.ts";
 export type { HttpOptions } from "./connectors/http-options.ts";

@@ -1,9 +1,10 @@
 import type { Clock } from "../../src/base/clock.ts";
-import type { BoxSession, Signalbox } from "../../src/call/box/box.ts";
+import type { Signalbox } from "../../src/call/box/box.ts";
 import { createSignalbox } from "../../src/call/box/signalbox.ts";
 import type { Json } from "../../src/domain/json.ts";
 import type { Answer } from "../../src/domain/outcome.ts";
 import { toolsOver, type World } from "./tools.ts";
+import type { BoxSession } from "../../src/call/box/box-session.ts";
 
 /** What the model does: nothing in it is honest. */
 export type Step =

@@ -9,11 +9,11 @@ import { join } from "node:path";
 import { Pool } from "undici";
 import { defaultLimits } from "../../src/base/limits.ts";
 import { systemClock } from "../../src/base/clock.ts";
-import type { BoxSession } from "../../src/call/box/box.ts";
 import { createSignalbox } from "../../src/call/box/signalbox.ts";
 import { httpConnector } from "../../src/connectors/http.ts";
 import { atMost, isQuick, median, print, quantile } from "../measure.ts";
 import { argumentsText, caller, expectResult, modelMessage, result, standardOptions, standardTool } from "../standard-call.ts";
+import type { BoxSession } from "../../src/call/box/box-session.ts";
 
 const callersCount = 64;
 const roundsCount = isQuick ? 4 : 8;

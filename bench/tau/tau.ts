@@ -16,7 +16,7 @@ import { parse } from "yaml";
 import { canonicalJson } from "../../src/base/canonical-json.ts";
 import { sha256Hex } from "../../src/base/hash.ts";
 import { defaultLimits } from "../../src/base/limits.ts";
-import type { BoxSession, Signalbox } from "../../src/call/box/box.ts";
+import type { Signalbox } from "../../src/call/box/box.ts";
 import { createSignalbox } from "../../src/call/box/signalbox.ts";
 import type { Json, JsonObject } from "../../src/domain/json.ts";
 import type { Answer } from "../../src/domain/outcome.ts";
@@ -27,6 +27,7 @@ import { ToolFailure } from "../../src/resilience/tool-failure.ts";
 import { airline } from "./airline.ts";
 import { Refusal, type Database, type DataTool, type DomainPort } from "./domain.ts";
 import { retail } from "./retail.ts";
+import type { BoxSession } from "../../src/call/box/box-session.ts";
 
 interface Action {
   readonly n: string;

@@ -2,7 +2,8 @@ import type { Failure } from "../domain/tool.ts";
 import type { Admission } from "../resilience/guards.ts";
 import { findCached } from "./cached-reads.ts";
 import { stop } from "./endings.ts";
-import { proceed, type CallState, type Verdict } from "./stage.ts";
+import { proceed, type Verdict } from "./verdict.ts";
+import type { CallState } from "./runtime.ts";
 
 /**
  * Would the tool take the call now? Its rate, its breaker and bulkhead and those of its source are asked before anything is claimed, so that a call that is

@@ -3,7 +3,8 @@ import { cleanForPeople } from "../approvals/card.ts";
 import { boundOf, wideningCovers, wideningKey, type Widening } from "../approvals/widening.ts";
 import { fixedBounds } from "../base/fixed-bounds.ts";
 import type { Decision } from "../domain/decision.ts";
-import { proceed, type CallState, type Verdict } from "./stage.ts";
+import { proceed, type Verdict } from "./verdict.ts";
+import type { CallState } from "./runtime.ts";
 
 /**
  * Does a person have to answer first, or a time to come? A call that wakes under a given approval has just been judged again; the approval must still cover exactly

@@ -2,8 +2,8 @@ import type { Principal } from "../domain/principal.ts";
 import type { CommitResult, Operation, RowKey } from "../store/store.ts";
 import { asksRefused } from "../ledger/ask-entries.ts";
 import { stop } from "./endings.ts";
-import type { Runtime } from "./runtime.ts";
-import type { CallState, Ending } from "./stage.ts";
+import type { Runtime, CallState } from "./runtime.ts";
+import type { Ending } from "./verdict.ts";
 
 /** Spaces of counters that are over when they are due. */
 export const askSpaces = ["asks", "asks-refused"] as const;

@@ -3,8 +3,8 @@ import { approvalIdOf, codeOf, lead, shop, shopBox, shopPolicy, type Shop } from
 import { world, type World } from "../../test/support/shared-world.ts";
 import { verifies } from "../../test/verifies.ts";
 import type { Store } from "../store/store.ts";
-import type { BoxSession } from "./box/box.ts";
 import { libraryCredential } from "./box/signalbox.ts";
+import type { BoxSession } from "./box/box-session.ts";
 
 const credential = libraryCredential("acme");
 const small = { tool: "order.refund", arguments: { orderId: "A-1", amount: 20 } };

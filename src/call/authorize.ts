@@ -6,12 +6,14 @@ import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts"
 import { factAbsent } from "../policy/engine.ts";
 import { claimedRules, lookBack } from "./history.ts";
 import { stop, stopWith } from "./endings.ts";
-import { lookUpFacts, type FactsFrom } from "./fact-look-ups.ts";
+import { lookUpFacts } from "./fact-look-ups.ts";
 import { applyNarrowing, narrowedArguments, narrowsCall } from "./narrow.ts";
 import { noFacts } from "./state.ts";
-import { proceed, type CallState, type Verdict } from "./stage.ts";
 import type { DecisionInput } from "../policy/decision-input.ts";
 import type { HistoryFinding } from "../policy/call-history.ts";
+import { proceed, type Verdict } from "./verdict.ts";
+import type { FactsFrom } from "./held.ts";
+import type { CallState } from "./runtime.ts";
 
 /**
  * May the user behind the session do this, with these arguments, now? Facts that the policy names are looked up first, each a call of its own with

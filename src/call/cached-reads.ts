@@ -6,7 +6,8 @@ import type { Outcome } from "../domain/outcome.ts";
 import type { Tool } from "../domain/tool.ts";
 import type { CachedResult } from "../resilience/read-cache.ts";
 import { touches } from "./shared-writes.ts";
-import type { CallState, Execution } from "./stage.ts";
+import type { Execution } from "./verdict.ts";
+import type { CallState } from "./runtime.ts";
 
 /**
  * Finds the result of an earlier read that answers this one: of the same user with the same roles and attributes under the same credential, of the same

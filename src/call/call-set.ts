@@ -12,7 +12,8 @@ import { explainRefusal, gateClaims, passGate, unrecordedIntent, type Claims } f
 import { lookBackTogether } from "./history-together.ts";
 import { intendedEntry, prepareVault } from "./record.ts";
 import { lookAfterAll } from "./replay.ts";
-import type { CallState, Verdict } from "./stage.ts";
+import type { Verdict } from "./verdict.ts";
+import type { CallState, CallsTogether } from "./runtime.ts";
 
 interface Waiting {
   readonly state: CallState;
@@ -24,8 +25,8 @@ interface Member {
   readonly claims: Claims;
 }
 
-/** A set of as many calls as it is made for. Each of them must come to `gate` or to `leave`, or the others wait for it. */
-export class CallSet {
+/** A set of as many calls as it is made for. */
+export class CallSet implements CallsTogether {
   /** Calls that are still on their way to the gate, or wait there. */
   #openCount: number;
   #waiting: Waiting[] = [];
@@ -37,7 +38,6 @@ export class CallSet {
     this.#openCount = count;
   }
 
-  /** Waits at the gate for the other calls of the set, and says how it went for this one. */
   async gate(state: CallState): Promise<Verdict> {
     // One that was only taken for a new call is answered as before, and does not count a second time with the others.
     const looked = await lookAfterAll(state);
@@ -48,7 +48,6 @@ export class CallSet {
     });
   }
 
-  /** A call has ended. One that was refused before the gate takes the others with it; an answer from an earlier delivery does not. */
   leave(state: CallState, outcome: Outcome): void {
     if (this.#answered.has(state)) return;
     this.#answered.add(state);
@@ -57,7 +56,6 @@ export class CallSet {
     this.#decideWhenComplete();
   }
 
-  /** What is answered to a call that would have to wait for a person: nobody is asked, since the others cannot wait with it. */
   cannotWait(state: CallState): Outcome {
     const words = "has to wait first, for a person or a time, and a set of calls cannot wait; make it as a call of its own";
     return outcomeOf(toolCallError("SET_REFUSED", `\`${nameOf(state)}\` ${words}`));

@@ -14,8 +14,9 @@ import type { Answer } from "../domain/outcome.ts";
 import type { RegisteredTool } from "../domain/tool.ts";
 import { tool } from "../registry/define.ts";
 import { ToolFailure } from "../resilience/tool-failure.ts";
-import type { CallRequest, Signalbox } from "./box/box.ts";
+import type { Signalbox } from "./box/box.ts";
 import type { SignalboxOptions } from "./box/options.ts";
+import type { CallRequest } from "./box/box-session.ts";
 
 type Act = "ok" | "lose" | "down";
 type Way = "none" | "key" | "lookup";

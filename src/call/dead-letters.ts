@@ -1,8 +1,8 @@
 import type { CallLetter, DeadLetter } from "../domain/dead-letter.ts";
 import type { Json } from "../domain/json.ts";
 import type { Operation, Row, RowKey } from "../store/store.ts";
-import type { Ended } from "./outcome-record.ts";
-import type { CallState } from "./stage.ts";
+import type { Ended } from "../domain/outcome.ts";
+import type { CallState } from "./runtime.ts";
 
 /**
  * Dead letters: what was given up and waits for a person. The row of a call's letter lies under the call's own id and is written by the very unit that

@@ -1,5 +1,6 @@
 import { stop, stopWith } from "./endings.ts";
-import { proceed, type CallState, type Verdict } from "./stage.ts";
+import { proceed, type Verdict } from "./verdict.ts";
+import type { CallState } from "./runtime.ts";
 
 /** Takes up what the codec read: a call whose bytes made no sense ends here, with the position and what was expected. */
 export function decode(state: CallState): Verdict {

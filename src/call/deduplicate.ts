@@ -2,7 +2,8 @@ import type { Decision } from "../domain/decision.ts";
 import type { Row } from "../store/store.ts";
 import type { MeaningClaim } from "./keys.ts";
 import { standing } from "./replay.ts";
-import { proceed, type CallState, type Verdict } from "./stage.ts";
+import { proceed, type Verdict } from "./verdict.ts";
+import type { CallState } from "./runtime.ts";
 
 /**
  * The duplicate guard: a model that issues the same meaning again under a new call id (the same conversation, tool and arguments) joins the earlier call

@@ -10,7 +10,8 @@ import { pendingDeferral, stop, stopWith } from "./endings.ts";
 import { parkedClaims } from "./park.ts";
 import { deferredKind } from "./parked.ts";
 import { askedTexts, callFacts, prepareVault, seal } from "./record.ts";
-import type { CallState, Ending } from "./stage.ts";
+import type { Ending } from "./verdict.ts";
+import type { CallState } from "./runtime.ts";
 
 /**
  * Puts a call off: when to judge it again, the claims on key and meaning, and the entry, in one transaction. A call that was put off before merely gets another

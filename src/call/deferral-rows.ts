@@ -1,5 +1,5 @@
 import type { Operation, RowKey } from "../store/store.ts";
-import type { CallState } from "./stage.ts";
+import type { CallState } from "./runtime.ts";
 
 /** Where calls lie that rules have put off; each is due when it wakes. */
 export function deferralKey(tenant: string, callId: string): RowKey {

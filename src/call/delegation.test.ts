@@ -12,9 +12,8 @@ import { systemRandom } from "../base/random.ts";
 import { memoryKeyring } from "../ledger/keyring.ts";
 import { tool } from "../registry/define.ts";
 import { createMemoryStore } from "../store/memory.ts";
-import type { BoxSession } from "./box/box.ts";
-import type { DelegationOptions } from "./delegation.ts";
 import type { SignalboxOptions } from "./box/options.ts";
+import type { BoxSession, DelegationOptions } from "./box/box-session.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "signalbox-delegation-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

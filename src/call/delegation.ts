@@ -11,30 +11,7 @@ import type { Tool } from "../domain/tool.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { globProblem, matchesTool } from "../policy/glob.ts";
 import type { RowKey } from "../store/store.ts";
-import type { BoxSession } from "./box/box.ts";
-
-/** What a session hands to another agent. */
-export interface DelegationOptions {
-  /** Globs over the tools that it may call, of those that this session may call. 1 to `delegatedGlobsMax`. */
-  readonly tools: readonly string[];
-  /** Default: the roles that this session has. */
-  readonly roles?: readonly string[];
-  /** Its own limits. Whatever it uses counts in the budget of this session too. Default: nothing of its own. */
-  readonly budget?: { readonly calls?: number; readonly usd?: number };
-  /** From 1 to `delegationMsMax`; never longer than this session's own end. */
-  readonly expiresInMs: number;
-  /** The call of this session that the work belongs to, for the ledger. */
-  readonly callId?: string;
-  /** Yours, for the ledger; such as the other agent's name. Default: that of this session. */
-  readonly conversationId?: string;
-}
-
-/** A delegated session. */
-export interface Delegated {
-  readonly session: BoxSession;
-  /** Proves over HTTP the right to this session and those below it, and to nothing else. It is shown once; only its hash is kept. */
-  readonly token: string;
-}
+import type { DelegationOptions } from "./box/box-session.ts";
 
 /** What is kept of a delegation with the session it made. */
 export interface Delegation {

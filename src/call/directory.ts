@@ -7,7 +7,7 @@ import { valueAt } from "../domain/json-pointer.ts";
 import { recipientsOf, readerNames, type KnownRecipient, type Recipient, type Recipients } from "../flow/recipients.ts";
 import type { DirectorySpec } from "../policy/document.ts";
 import { lookUp } from "./fact-look-ups.ts";
-import type { CallState } from "./stage.ts";
+import type { CallState } from "./runtime.ts";
 
 /** What was found, and which earlier look-ups answered. */
 export interface AskedDirectory {

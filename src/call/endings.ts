@@ -5,7 +5,7 @@ import { codes } from "../errors/codes.ts";
 import { toolCallError, type ErrorParts, type ToolCallError } from "../errors/tool-call-error.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import type { Outcome } from "../domain/outcome.ts";
-import type { Ending } from "./stage.ts";
+import type { Ending } from "./verdict.ts";
 
 /** The outcome that an error ends a call with: a policy's no is a denial, an unknown effect is unknown, everything else is a failure. */
 export function outcomeOf(error: ToolCallError): Outcome {

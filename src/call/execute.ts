@@ -3,9 +3,10 @@ import { runAttempts } from "../resilience/execute-attempts.ts";
 import { releasePermit } from "./admit.ts";
 import { progressOf } from "./progress.ts";
 import { cachedExecution, forgetReads } from "./cached-reads.ts";
-import { proceed, type CallState, type Execution, type Verdict } from "./stage.ts";
 import { failureWords } from "./words.ts";
 import type { AttemptEvent, AttemptsResult } from "../resilience/attempt-request.ts";
+import { proceed, type Execution, type Verdict } from "./verdict.ts";
+import type { CallState } from "./runtime.ts";
 
 /**
  * Carries the call out through its connector, under an attempt timeout and an absolute deadline, with retries for what is safe to resend. Where

@@ -10,7 +10,7 @@ import { parsePolicy } from "../policy/parse.ts";
 import { tool } from "../registry/define.ts";
 import type { Answer } from "../domain/outcome.ts";
 import type { Store } from "../store/store.ts";
-import type { BoxTurn } from "./box/box.ts";
+import type { BoxTurn } from "./box/box-session.ts";
 
 const cacheMs = 30_000;
 

@@ -12,7 +12,8 @@ import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts"
 import type { FactRequest } from "../policy/facts.ts";
 import type { CacheOrigin } from "../resilience/read-cache.ts";
 import { readKey } from "./cached-reads.ts";
-import type { CallState } from "./stage.ts";
+import type { FactsFrom } from "./held.ts";
+import type { CallState } from "./runtime.ts";
 
 /** What the look-ups of a call brought. */
 export type LookedUp =
@@ -20,9 +21,6 @@ export type LookedUp =
   /** A record is not there. */
   | { readonly kind: "absent"; readonly from: FactsFrom | undefined }
   | { readonly kind: "failed"; readonly error: ToolCallError };
-
-/** The look-ups of earlier calls that answered, by fact; undefined where none did. */
-export type FactsFrom = Readonly<Record<string, string>>;
 
 /** Looks up what a call needs, all at once. */
 export async function lookUpFacts(state: CallState, requests: readonly FactRequest[]): Promise<LookedUp> {

@@ -4,8 +4,9 @@ import { manualClock } from "../../test/support/manual-clock.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Answer } from "../domain/outcome.ts";
 import { tool } from "../registry/define.ts";
-import type { BoxTurn, Signalbox } from "./box/box.ts";
+import type { Signalbox } from "./box/box.ts";
 import { createSignalbox } from "./box/signalbox.ts";
+import type { BoxTurn } from "./box/box-session.ts";
 
 /** A box that reads whatever it is told to, untrusted or trusted, and sends letters. */
 async function reader(limits: Readonly<Record<string, number>>, clock: Clock = manualClock()): Promise<Signalbox> {

@@ -6,7 +6,7 @@ import type { Random } from "../base/random.ts";
 import { RecentValues } from "../base/recent-values.ts";
 import type { FlowMode } from "../domain/flow.ts";
 import type { Json } from "../domain/json.ts";
-import type { Outcome } from "../domain/outcome.ts";
+import type { Outcome, Ended } from "../domain/outcome.ts";
 import type { Tool } from "../domain/tool.ts";
 import { labelReader } from "../flow/labels.ts";
 import { argumentLeaves } from "../flow/roles.ts";
@@ -15,37 +15,10 @@ import { SessionKnowledge } from "../flow/knowledge.ts";
 import { keep, Restrictions, type KnowledgeBounds } from "../flow/restrictions.ts";
 import { isShared } from "../store/shared.ts";
 import type { Entry, EntryPosition, Operation, Store, WriterHead } from "../store/store.ts";
-import type { Ended } from "./outcome-record.ts";
 import { namesSomething, pastOf, shortValues, takeIn, type ReadBackParts } from "./read-back.ts";
 import { noteAgainMs, readerOf, readerPut, readerSessions, type ReaderSession } from "./readers.ts";
-import type { LiveSession } from "./runtime.ts";
-import type { CallState } from "./stage.ts";
-
-/**
- * What the sessions of one process know of where values come from. What restricts is shared by all sessions of a principal under one credential, also by
- * those of other processes and of times before a restart: their results are in the ledger, and rows say which sessions have any (`readers.ts`).
- */
-export interface FlowDesk {
-  readonly mode: FlowMode;
-  /** What a session knows, with everything it has read indexed. Rejects where its past cannot be read: then nothing is decided. */
-  knowledgeOf(session: LiveSession): SessionKnowledge | Promise<SessionKnowledge>;
-  /** Takes note of what a call brought back, before any of it leaves. Returns what to wait for, if anything. */
-  noteResult(state: CallState, outcome: Ended): Promise<void> | undefined;
-  /** Takes note of the outcome of another session's call that is given to this one. Returns what to wait for, if anything. */
-  noteGiven(given: GivenCall, outcome: Outcome): Promise<void> | undefined;
-  /** Says in the settling transaction that the session reads, where that was not said lately. */
-  noteReader(state: CallState): readonly Operation[];
-  /** That transaction holds. */
-  readerNoted(state: CallState): void;
-}
-
-/** A call of one session whose outcome another one is given. */
-export interface GivenCall {
-  /** Who is given it. */
-  readonly session: LiveSession;
-  readonly callId: string;
-  readonly tool: Pick<Tool, "name" | "source" | "isEgress" | "outputLabels">;
-}
+import type { LiveSession } from "./live-session.ts";
+import type { CallState, FlowDesk, GivenCall } from "./runtime.ts";
 
 /** What a desk is made with. */
 export interface FlowParts {

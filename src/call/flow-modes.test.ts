@@ -6,9 +6,10 @@ import { verifies } from "../../test/verifies.ts";
 import type { FlowMode } from "../domain/flow.ts";
 import type { RegisteredTool } from "../domain/tool.ts";
 import { tool } from "../registry/define.ts";
-import type { BoxTurn, Signalbox } from "./box/box.ts";
+import type { Signalbox } from "./box/box.ts";
 import type { SignalboxOptions } from "./box/options.ts";
 import { createSignalbox } from "./box/signalbox.ts";
+import type { BoxTurn } from "./box/box-session.ts";
 
 const link = "https://pay.attack.example/x7";
 const card = "4543 7987 5987 1234";

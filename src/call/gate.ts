@@ -11,7 +11,8 @@ import { stop, stopWith } from "./endings.ts";
 import { meaningKey, type KeyClaim, type KeyState, type MeaningClaim } from "./keys.ts";
 import { stepClaims } from "./plan-fit.ts";
 import { intendedEntry, prepareVault } from "./record.ts";
-import { proceed, type CallState, type Verdict } from "./stage.ts";
+import { proceed, type Verdict } from "./verdict.ts";
+import type { CallState } from "./runtime.ts";
 
 /** What a claim of the gate guards, so that a refusal can be explained. */
 type Guard = "deferral" | "session" | "principal" | "key" | "meaning" | "approval" | "widening" | "plan" | "budget" | "history" | "none";

@@ -3,7 +3,7 @@ import { toolCallError } from "../errors/tool-call-error.ts";
 import { rowId } from "../store/row-key.ts";
 import type { Row } from "../store/store.ts";
 import { claimKeys, findingOf, historyClaims } from "./history.ts";
-import type { CallState } from "./stage.ts";
+import type { CallState } from "./runtime.ts";
 
 /** Whether calls that were each allowed may also be made one after another. */
 export type LookTogether =

@@ -1,18 +1,8 @@
 import type { Json } from "../domain/json.ts";
 import type { Operation, Row, RowKey } from "../store/store.ts";
-import type { Runtime } from "./runtime.ts";
-import type { CallState } from "./stage.ts";
+import type { Runtime, CallState } from "./runtime.ts";
 import type { HistoryClaim, HistoryFinding } from "../policy/call-history.ts";
-
-/** What a call claims of the history, as it stood when the call was decided. */
-export interface HeldHistory {
-  readonly claims: readonly HistoryClaim[];
-  /** Row under each claim's key, for claims that are about rows. */
-  readonly rows: readonly (Row | undefined)[];
-  /** Rules that were found against the call: a person answers for them, so the gate does not hold them against it again. */
-  readonly overruled: ReadonlySet<string>;
-  readonly atMs: number;
-}
+import type { HeldHistory } from "./held.ts";
 
 /** Which data classes a principal has used, and when last. */
 interface UsedClasses {

@@ -1,5 +1,6 @@
 import { stop } from "./endings.ts";
-import { proceed, type CallState, type Verdict } from "./stage.ts";
+import { proceed, type Verdict } from "./verdict.ts";
+import type { CallState } from "./runtime.ts";
 
 /** Whom the call is for: the session as it is now, with every role that was taken away since it was opened. */
 export function identify(state: CallState): Verdict {

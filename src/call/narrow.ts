@@ -4,15 +4,9 @@ import type { Json, JsonObject } from "../domain/json.ts";
 import { ArgumentTexts } from "./argument-texts.ts";
 import { stop } from "./endings.ts";
 import { meaningRowKey } from "./gate.ts";
-import { proceed, type CallState, type Verdict } from "./stage.ts";
 import type { DecisionInput } from "../policy/decision-input.ts";
-
-/** What a rule made of a call's arguments, and what they were before. */
-export interface NarrowedCall {
-  readonly changes: readonly NarrowedArgument[];
-  /** The arguments as they were sent and repaired. Undefined for a call that recovery carries on: it runs as it passed the gate. */
-  readonly before: { readonly args: JsonObject; readonly texts: ArgumentTexts } | undefined;
-}
+import { proceed, type Verdict } from "./verdict.ts";
+import type { CallState } from "./runtime.ts";
 
 /**
  * The arguments that the rules leave of the call, as far as the facts can be used for them as well; undefined: those it came with. A fact that would have to

@@ -1,6 +1,7 @@
 import { unreachable } from "../base/assert.ts";
 import type { Decision } from "../domain/decision.ts";
-import type { CallState, StageName } from "./stage.ts";
+import type { StageName } from "./stage.ts";
+import type { CallState } from "./runtime.ts";
 
 /**
  * One line for people about what a stage did, where it mattered: live views and the event stream show it. Names rules, tools and counts; never an

@@ -3,7 +3,8 @@ import { approvalIdOf, shopBox, shopPolicy } from "../../test/support/box.ts";
 import { noticeHook } from "../../test/support/notice-hook.ts";
 import { world } from "../../test/support/shared-world.ts";
 import { verifies } from "../../test/verifies.ts";
-import type { CallRequest, Signalbox } from "./box/box.ts";
+import type { Signalbox } from "./box/box.ts";
+import type { CallRequest } from "./box/box-session.ts";
 
 const who = { tenant: "acme", by: "eve" };
 const asks = (orderId: string): CallRequest => ({ tool: "order.refund", arguments: { orderId, amount: 80 } });

@@ -10,29 +10,12 @@ import type { Plan } from "../domain/plan.ts";
 import type { Operation, Row } from "../store/store.ts";
 import { backoffMs } from "../resilience/backoff.ts";
 import { putLetter } from "./dead-letters.ts";
-import type { Runtime } from "./runtime.ts";
-import type { CallState } from "./stage.ts";
+import type { Runtime, CallState, NoticeDesk } from "./runtime.ts";
 
 /** What stands in the store until a notice is delivered. */
 interface Outgoing {
   readonly notice: Notice;
   readonly attempts: number;
-}
-
-/** What sends notices of one box. */
-export interface NoticeDesk {
-  readonly isOn: boolean;
-  /** The operations that leave a notice behind; none where nobody listens. */
-  asked(approval: Approval): readonly Operation[];
-  proposed(plan: Plan): readonly Operation[];
-  ran(state: CallState): readonly Operation[];
-  /** The operation that has a notice sent again which was given up. */
-  again(notice: Notice): Operation;
-  /** Soon, without anybody waiting for it. */
-  nudge(): void;
-  /** Delivers what is due. */
-  sweep(nowMs: number): Promise<void>;
-  close(): Promise<void>;
 }
 
 /** What the desk needs. */

@@ -1,6 +1,6 @@
 import { canonicalJson } from "../base/canonical-json.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
-import type { Outcome } from "../domain/outcome.ts";
+import type { Ended } from "../domain/outcome.ts";
 import type { Tool } from "../domain/tool.ts";
 import { parseOwnJson } from "../base/own-json.ts";
 import { codes } from "../errors/codes.ts";
@@ -8,9 +8,6 @@ import { ToolCallError, type FieldProblem } from "../errors/tool-call-error.ts";
 import type { CallBody, SettledBody } from "../ledger/entries.ts";
 import type { DeferredText, PrivateTexts } from "../ledger/vault.ts";
 import { shapeResult } from "./shape.ts";
-
-/** An outcome that has come to its end. */
-export type Ended = Exclude<Outcome, { kind: "pending" }>;
 
 /**
  * The private half of an outcome, as canonical JSON by name: the whole redacted result, and words that may quote arguments or results.

@@ -12,8 +12,9 @@ import { pendingApproval, stopWith } from "./endings.ts";
 import { keyClaim, meaningClaim, meaningRowKey } from "./gate.ts";
 import { parkedKind, type ParkedCall } from "./parked.ts";
 import { askedTexts, callFacts, prepareVault, seal } from "./record.ts";
-import type { CallState, Ending } from "./stage.ts";
 import { barredIn, originsOf } from "./traced-origins.ts";
+import type { Ending } from "./verdict.ts";
+import type { CallState } from "./runtime.ts";
 
 /**
  * Parks a call until a person answers: the question, the claims on key and meaning, and the entry, in one transaction. Nothing is held in memory.

@@ -21,12 +21,14 @@ import { lookAfterAll, replay } from "./replay.ts";
 import { resolve } from "./resolve.ts";
 import { settle } from "./settle.ts";
 import { shape } from "./shape.ts";
-import type { CallState, Stage, StageName, Verdict } from "./stage.ts";
+import type { Stage, StageName } from "./stage.ts";
 import { answerOf } from "./state.ts";
 import { throttle } from "./throttle.ts";
 import { trace } from "./trace.ts";
 import { validate } from "./validate.ts";
 import { verify } from "./verify.ts";
+import type { Verdict } from "./verdict.ts";
+import type { CallState } from "./runtime.ts";
 
 /**
  * THE JOURNEY OF A CALL. A fixed, ordered list, not an onion: the order is a security property. Nothing before the gate has an effect; everything

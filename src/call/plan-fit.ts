@@ -1,18 +1,9 @@
-import { fitStep, microsOf, planKey, stepCounter, type StepFit } from "../approvals/plans.ts";
+import { fitStep, microsOf, planKey, stepCounter } from "../approvals/plans.ts";
 import type { Plan } from "../domain/plan.ts";
 import type { Operation, RowKey } from "../store/store.ts";
 import { openPlan, planRowOf } from "./plan-record.ts";
-import type { CallState } from "./stage.ts";
-
-/** The step of an approved plan that a call relies on. */
-export interface HeldStep {
-  readonly plan: Plan;
-  readonly index: number;
-  readonly fit: StepFit;
-  /** Row of the plan as it was looked at. */
-  readonly key: RowKey;
-  readonly version: number;
-}
+import type { HeldStep } from "./held.ts";
+import type { CallState } from "./runtime.ts";
 
 /**
  * The first step of a plan approved for this session that the call fits and that has room for it. What it finds is only as good as this moment; the gate

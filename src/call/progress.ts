@@ -1,4 +1,4 @@
-import type { CallState } from "./stage.ts";
+import type { CallState } from "./runtime.ts";
 
 /**
  * Passes on what a tool says while it works, or nothing where nobody listens. These words carry what a result carries: they are searched for secrets, and the

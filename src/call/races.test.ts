@@ -7,8 +7,8 @@ import { codeOf, shop, shopBox } from "../../test/support/box.ts";
 import { verifies } from "../../test/verifies.ts";
 import { tool } from "../registry/define.ts";
 import { startTestServer, type TestServer } from "../store/postgres.fixture.ts";
-import type { CallRequest } from "./box/box.ts";
 import type { SignalboxOptions } from "./box/options.ts";
+import type { CallRequest } from "./box/box-session.ts";
 
 const racerCount = 100;
 const limits = {

@@ -13,9 +13,10 @@ import { tool } from "../registry/define.ts";
 import { systemRandom } from "../base/random.ts";
 import { memoryKeyring } from "../ledger/keyring.ts";
 import type { Store } from "../store/store.ts";
-import type { BoxSession, Signalbox } from "./box/box.ts";
+import type { Signalbox } from "./box/box.ts";
 import type { SignalboxOptions } from "./box/options.ts";
 import { createSignalbox, libraryCredential } from "./box/signalbox.ts";
+import type { BoxSession } from "./box/box-session.ts";
 
 const mallory = "mallory@attack.example";
 const who = { tenant: "acme", user: "ada", roles: ["user"] };

@@ -7,7 +7,7 @@ import { fixedBounds } from "../base/fixed-bounds.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { Operation, Store } from "../store/store.ts";
 import { isShared } from "../store/shared.ts";
-import type { LiveSession } from "./runtime.ts";
+import type { LiveSession } from "./live-session.ts";
 
 /** Space of the store in which they lie; rows are over when they are due. */
 export const readerSpace = "reader";

@@ -1,18 +1,19 @@
 import { approvalKey } from "../approvals/approvals.ts";
 import type { Json } from "../domain/json.ts";
-import type { Outcome } from "../domain/outcome.ts";
+import type { Outcome, Ended } from "../domain/outcome.ts";
 import { callDenied, callIntended, callSettled, type CallFacts } from "../ledger/entries.ts";
 import type { PrivateTexts } from "../ledger/vault.ts";
 import type { EntryDraft, Operation, RowKey } from "../store/store.ts";
 import { deferralOver } from "./deferral-rows.ts";
 import { outcomeOf, pendingExecution } from "./endings.ts";
 import { releaseOperations } from "./release.ts";
-import { privateOutcome, type Ended } from "./outcome-record.ts";
+import { privateOutcome } from "./outcome-record.ts";
 import { conversationOf } from "./keys.ts";
-import type { LiveSession } from "./runtime.ts";
-import type { CallState, StageName } from "./stage.ts";
+import type { StageName } from "./stage.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import type { SealedValues } from "../ledger/sealed-values.ts";
+import type { LiveSession } from "./live-session.ts";
+import type { CallState } from "./runtime.ts";
 
 /** What the ledger is told of one call: the facts that intent, denial and parking have in common. */
 export function callFacts(state: CallState, values: SealedValues | undefined): CallFacts {

@@ -4,8 +4,9 @@ import { isShared } from "../store/shared.ts";
 import type { RowKey } from "../store/store.ts";
 import { meaningRowKey } from "./gate.ts";
 import { deriveKey, type CallKey, type KeyClaim } from "./keys.ts";
-import type { LiveSession } from "./runtime.ts";
-import { proceed, type CallState, type Verdict } from "./stage.ts";
+import { proceed, type Verdict } from "./verdict.ts";
+import type { LiveSession } from "./live-session.ts";
+import type { CallState } from "./runtime.ts";
 
 /**
  * The same key again: a finished call answers as it did, a running one is joined, other arguments are refused, an unknown one is reconciled. A

@@ -1,5 +1,6 @@
 import { overloaded, stop, stopWith } from "./endings.ts";
-import { proceed, type CallState, type Verdict } from "./stage.ts";
+import { proceed, type Verdict } from "./verdict.ts";
+import type { CallState } from "./runtime.ts";
 
 /** In the words for a tool that the turn did not offer, which no policy decides. */
 export const notOffered = "was offered in this turn";

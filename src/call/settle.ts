@@ -2,7 +2,7 @@ import { assert } from "../base/assert.ts";
 import { fixedBounds } from "../base/fixed-bounds.ts";
 import { settleSessionBudget } from "../budget/holds.ts";
 import type { Json } from "../domain/json.ts";
-import type { Outcome } from "../domain/outcome.ts";
+import type { Outcome, Ended } from "../domain/outcome.ts";
 import { codes, type Effect, type ErrorCode } from "../errors/codes.ts";
 import { toolCallError, type ToolCallError } from "../errors/tool-call-error.ts";
 import type { Failure } from "../domain/tool.ts";
@@ -16,11 +16,11 @@ import { historySettled } from "./history.ts";
 import { keyClaim, meaningClaim, meaningRowKey } from "./gate.ts";
 import type { KeyClaim, KeyState } from "./keys.ts";
 import { narrowedWords } from "./narrow.ts";
-import type { Ended } from "./outcome-record.ts";
 import { stepReturned } from "./plan-fit.ts";
 import { settledEntry } from "./record.ts";
-import type { CallState, Verdict } from "./stage.ts";
 import { failureWords } from "./words.ts";
+import type { Verdict } from "./verdict.ts";
+import type { CallState } from "./runtime.ts";
 
 /**
  * SETTLE: one transaction writes the outcome and resolves every claim of the gate. If it cannot be written, the result of a read is withheld (its

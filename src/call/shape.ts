@@ -7,7 +7,8 @@ import type { ShapedResult } from "../domain/outcome.ts";
 import type { ResultPart } from "../domain/tool-call.ts";
 import type { Tool } from "../domain/tool.ts";
 import { cutJson } from "./cut.ts";
-import { proceed, type CallState, type Verdict } from "./stage.ts";
+import { proceed, type Verdict } from "./verdict.ts";
+import type { CallState } from "./runtime.ts";
 
 /** Brings a result into the shape in which it leaves: secrets redacted, cut to what a model should read, labelled. Never fails the call. */
 export function shape(state: CallState): Verdict {

@@ -1,8 +1,8 @@
 import type { Answer, Outcome } from "../domain/outcome.ts";
 import type { TurnFacts } from "../domain/principal.ts";
 import type { ToolCall } from "../domain/tool-call.ts";
-import type { LiveSession, Runtime } from "./runtime.ts";
-import type { CallState } from "./stage.ts";
+import type { Runtime, CallState } from "./runtime.ts";
+import type { LiveSession } from "./live-session.ts";
 
 /** A turn of which nothing is known. */
 export const noTurn: TurnFacts = {

@@ -1,5 +1,6 @@
 import { stop } from "./endings.ts";
-import { proceed, type CallState, type Verdict } from "./stage.ts";
+import { proceed, type Verdict } from "./verdict.ts";
+import type { CallState } from "./runtime.ts";
 
 /** How fast one principal may ask at all, before anything is looked up. Calls that the runtime itself makes are bounded by their parent. */
 export function throttle(state: CallState): Verdict {

@@ -12,9 +12,11 @@ import type { DirectorySpec } from "../policy/document.ts";
 import { askDirectory } from "./directory.ts";
 import { stopWith } from "./endings.ts";
 import { driftRule } from "./session/session-record.ts";
-import { findStep, type HeldStep } from "./plan-fit.ts";
-import { proceed, type CallState, type Verdict } from "./stage.ts";
+import { findStep } from "./plan-fit.ts";
 import { barredIn } from "./traced-origins.ts";
+import { proceed, type Verdict } from "./verdict.ts";
+import type { HeldStep } from "./held.ts";
+import type { CallState } from "./runtime.ts";
 
 /**
  * Where did each argument come from? A call that changes something, or whose arguments leave, runs without a question only if the user asked for such

@@ -8,8 +8,8 @@ import { defaultLimits } from "../base/limits.ts";
 import type { RegisteredTool } from "../domain/tool.ts";
 import { tool } from "../registry/define.ts";
 import type { Store } from "../store/store.ts";
-import type { CallRequest } from "./box/box.ts";
 import { libraryCredential } from "./box/signalbox.ts";
+import type { CallRequest } from "./box/box-session.ts";
 
 const credential = libraryCredential("acme");
 

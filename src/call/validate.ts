@@ -4,7 +4,8 @@ import { fixedBounds } from "../base/fixed-bounds.ts";
 import { sha256Hex } from "../base/hash.ts";
 import { ArgumentTexts } from "./argument-texts.ts";
 import { stop } from "./endings.ts";
-import { proceed, type CallState, type Verdict } from "./stage.ts";
+import { proceed, type Verdict } from "./verdict.ts";
+import type { CallState } from "./runtime.ts";
 
 /**
  * Arguments against the tool's schema. Safe repairs are recorded and said; everything downstream uses the one value that came out. The request's

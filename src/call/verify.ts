@@ -1,6 +1,7 @@
 import { toJson } from "../connectors/json-result.ts";
 import type { Failure } from "../domain/tool.ts";
-import { proceed, type CallState, type Verdict } from "./stage.ts";
+import { proceed, type Verdict } from "./verdict.ts";
+import type { CallState } from "./runtime.ts";
 
 /**
  * Did the tool do what it says? The result must be JSON of bounded size, fit the output schema, and meet the declared postcondition. A valid empty

@@ -62,3 +62,6 @@ export interface Answer {
   readonly traceId: string | undefined;
   readonly sessionId: string;
 }
+
+/** An outcome that has come to its end. */
+export type Ended = Exclude<Outcome, { kind: "pending" }>;

@@ -1,13 +1,12 @@
 import { isoTime } from "../base/clock.ts";
 import { defaultLimits } from "../base/limits.ts";
-import type { TurnOptions } from "../call/box/box.ts";
-import type { DelegationOptions } from "../call/delegation.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Form } from "../domain/tool-call.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { answerBody, answerReply, entryBody, toolBody } from "./answer.ts";
 import { ok, rolesOf, sessionOf, type GuardedRoute, type Route, type RouteRequest } from "./route.ts";
 import { closed, namedSchemas, open, textSchema } from "./schemas.ts";
+import type { TurnOptions, DelegationOptions } from "../call/box/box-session.ts";
 
 const forms = ["openai-chat", "openai-responses", "anthropic", "gemini", "mcp", "plain"] as const satisfies readonly Form[];
 const formSchema: JsonObject = { enum: [...forms], description: "The provider's form." };

@@ -2,13 +2,14 @@ import { expect, test } from "vitest";
 import { manualClock, settled, type ManualClock } from "../../test/support/manual-clock.ts";
 import { verifies } from "../../test/verifies.ts";
 import { fixedBounds } from "../base/fixed-bounds.ts";
-import type { BoxSession, Signalbox } from "../call/box/box.ts";
+import type { Signalbox } from "../call/box/box.ts";
 import { createSignalbox, libraryCredential } from "../call/box/signalbox.ts";
 import { loadConfig, type LoadedConfig } from "../config/load.ts";
 import { toolCallError } from "../errors/tool-call-error.ts";
 import { tool } from "../registry/define.ts";
 import type { LogLine } from "./log.ts";
 import { startPolicyReload, type PolicyReload, type ReloadParts } from "./policy-reload.ts";
+import type { BoxSession } from "../call/box/box-session.ts";
 
 const head = "version: 1\nstore: memory\nlisten: 127.0.0.1:7320\n";
 const granting = (globs: string): string => `${head}policy:\n  roles: { support: [${globs}] }\n`;

@@ -1,10 +1,11 @@
 import type { Clock } from "../base/clock.ts";
 import type { Limits } from "../base/limits.ts";
-import type { BoxSession, JourneyEvent, Signalbox } from "../call/box/box.ts";
+import type { JourneyEvent, Signalbox } from "../call/box/box.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Credential } from "../domain/principal.ts";
 import type { ToolCallError } from "../errors/tool-call-error.ts";
 import type { LedgerVerifier } from "./ledger-verifier.ts";
+import type { BoxSession } from "../call/box/box-session.ts";
 
 /**
  * What a credential can be used as. One may be an approver and an administrator, but never a caller besides. A delegate holds the token of one delegated session, and

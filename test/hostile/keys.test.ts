@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
-import type { BoxSession, Signalbox } from "../../src/call/box/box.ts";
+import type { Signalbox } from "../../src/call/box/box.ts";
 import { libraryCredential } from "../../src/call/box/signalbox.ts";
 import { approvalIdOf, codeOf, shopBox, shopPolicy } from "../support/box.ts";
 import { verifies } from "../verifies.ts";
+import type { BoxSession } from "../../src/call/box/box-session.ts";
 
 const request = (
   amount = 20,

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import type { BoxTurn } from "../../src/call/box/box.ts";
 import type { Answer } from "../../src/domain/outcome.ts";
 import { tool } from "../../src/registry/define.ts";
 import { codeOf, shopBox, shopPolicy } from "../support/box.ts";
 import { ledgerHolds } from "../support/records.ts";
 import { verifies } from "../verifies.ts";
+import type { BoxTurn } from "../../src/call/box/box-session.ts";
 
 const policy = { roles: { support: ["*"] } };
 

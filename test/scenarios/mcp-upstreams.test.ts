@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { defaultLimits } from "../../src/base/limits.ts";
 import { systemRandom } from "../../src/base/random.ts";
-import type { BoxSession, Signalbox } from "../../src/call/box/box.ts";
+import type { Signalbox } from "../../src/call/box/box.ts";
 import type { Trouble } from "../../src/call/box/options.ts";
 import { createSignalbox } from "../../src/call/box/signalbox.ts";
 import { scripted, until } from "../../src/connectors/mcp/source.fixture.ts";
@@ -14,6 +14,7 @@ import { mcpSource } from "../../src/connectors/mcp/source.ts";
 import type { ToolSource } from "../../src/domain/tool-source.ts";
 import type { Outcome } from "../../src/domain/outcome.ts";
 import { verifies } from "../verifies.ts";
+import type { BoxSession } from "../../src/call/box/box-session.ts";
 
 const limits = { mcpRestartBaseMs: 20, mcpChangeWaitMs: 5, mcpStrayMessagesMax: 500 };
 let box: Signalbox;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { run } from "../../src/cli/cli.fixture.ts";
-import type { BoxSession, Signalbox } from "../../src/call/box/box.ts";
+import type { Signalbox } from "../../src/call/box/box.ts";
 import { createSignalbox } from "../../src/call/box/signalbox.ts";
 import type { Json, JsonObject } from "../../src/domain/json.ts";
 import type { Answer } from "../../src/domain/outcome.ts";
@@ -10,6 +10,7 @@ import { keys, startGateway, type TestGateway } from "../../src/gateway/gateway.
 import { tool } from "../../src/registry/define.ts";
 import { lead, shop, shopPolicy } from "../support/box.ts";
 import { verifies } from "../verifies.ts";
+import type { BoxSession } from "../../src/call/box/box-session.ts";
 
 /**
  * The same calls through every face of the product. What a caller is told, what was decided and what the ledger holds must not depend on the door that

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { BoxSession, BoxTurn, Signalbox } from "../../src/call/box/box.ts";
+import type { Signalbox } from "../../src/call/box/box.ts";
 import type { SignalboxOptions } from "../../src/call/box/options.ts";
 import { createSignalbox } from "../../src/call/box/signalbox.ts";
 import type { Answer } from "../../src/domain/outcome.ts";
@@ -7,6 +7,7 @@ import type { Credential } from "../../src/domain/principal.ts";
 import type { RegisteredTool } from "../../src/domain/tool.ts";
 import { tool } from "../../src/registry/define.ts";
 import { manualClock, type ManualClock } from "./manual-clock.ts";
+import type { BoxSession, BoxTurn } from "../../src/call/box/box-session.ts";
 
 /** A small shop whose effects can be counted. */
 export interface Shop {

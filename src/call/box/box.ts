@@ -2,25 +2,23 @@ import type { Approval, ApprovalState } from "../../domain/approval.ts";
 import type { ApprovalCard } from "../../domain/approval-card.ts";
 import type { ApprovalGroup, GroupAnswer } from "../../domain/approval-group.ts";
 import type { CallLetter, DeadLetter, UndeliveredLetter } from "../../domain/dead-letter.ts";
-import type { Json, JsonObject } from "../../domain/json.ts";
+import type { JsonObject } from "../../domain/json.ts";
 import type { Label } from "../../domain/label.ts";
 import type { Notice } from "../../domain/notice.ts";
 import type { Answer } from "../../domain/outcome.ts";
 import type { PlanCard, PlanProposal, PlanState, PlanView } from "../../domain/plan.ts";
-import type { Credential, Principal, Session } from "../../domain/principal.ts";
+import type { Credential } from "../../domain/principal.ts";
 import type { SessionView } from "../../domain/session-view.ts";
-import type { Form, ToolCall } from "../../domain/tool-call.ts";
 import type { Tool } from "../../domain/tool.ts";
-import type { StreamForm } from "../../codec/stream.ts";
 import type { AuditView } from "../../ledger/audit-view.ts";
 import type { TrailItem } from "../../ledger/trail.ts";
 import type { Store } from "../../store/store.ts";
 import type { Deferrals } from "../deferrals.ts";
-import type { Delegated, DelegationOptions } from "../delegation.ts";
 import type { HealthReport } from "./tool-health.ts";
 import type { ReadOnlyChange, ReadOnlyState } from "../read-only.ts";
 import type { SimulationItem } from "../review/simulate.ts";
 import type { PinView, SourceView } from "./tool-sources.ts";
+import type { SessionOptions, BoxSession } from "./box-session.ts";
 
 /** The running product: what the library gives, and what the gateway and the command line are made of. */
 export interface Signalbox {
@@ -171,82 +169,6 @@ export interface Signalbox {
   /** Stops taking calls, lets accepted ones finish within `drainMs`, flushes, closes. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
-}
-
-export interface SessionOptions {
-  readonly tenant: string;
-  readonly user: string;
-  readonly roles: readonly string[];
-  readonly attributes?: Readonly<Record<string, Json>>;
-  readonly conversationId?: string;
-  /** The person whom this conversation's private values are about; their data can be erased on its own. Default: the tenant's key seals them. */
-  readonly dataSubject?: string;
-  /** Default: the library's own credential, which acts for any role and whose words are attested. */
-  readonly credential?: Credential;
-}
-
-/** One conversation. */
-export interface BoxSession {
-  readonly id: string;
-  readonly session: Session;
-  readonly principal: Principal;
-  /**
-   * Hands a part of what this session may do to another agent, as a session below it for the same user. Never more than this one has, whatever is asked for;
-   * what is taken from this one is taken from it as well, at its next gate. Throws `REQUEST_INVALID`, `PERMISSION_DENIED`, `SESSION_STOPPED`.
-   */
-  delegate(options: DelegationOptions): Promise<Delegated>;
-  /** A turn. Throws `REQUEST_INVALID` for words beyond `saidCharsMax`, reasoning beyond `reasoningCharsMax`, ids beyond `callIdCharsMax`. */
-  turn(facts?: TurnOptions): BoxTurn;
-  /** Tools that this principal may call, newest version of each. */
-  visibleTools(): readonly Tool[];
-  /** The same in a provider's form, ready to send. */
-  tools(form: Form): readonly JsonObject[];
-}
-
-export interface TurnOptions {
-  readonly id?: string;
-  /** The user's own words of this turn. */
-  readonly said?: string;
-  readonly reasoning?: string;
-  readonly model?: string;
-  readonly traceId?: string;
-  readonly offered?: readonly string[];
-  /**
-   * The calls of a response are authorised as a set before the first of them runs: where one is refused, would have to wait for a person, or they
-   * would together break a rule or a budget, none runs, and each other is answered with `SET_REFUSED`. Default false: each stands alone.
-   */
-  readonly allOrNothing?: boolean;
-}
-
-/** One turn: the calls of one model response. */
-export interface BoxTurn {
-  /** Carries out every call of a provider's response, concurrently, and answers in that provider's form, in the order of the request. Never throws for a tool. */
-  answer(form: Form, response: unknown): Promise<readonly JsonObject[]>;
-  /** The same for a response that streams: events as the provider sends them, already parsed. Nothing runs before the stream has ended validly. */
-  answerStream(form: StreamForm, events: AsyncIterable<unknown> | Iterable<unknown>): Promise<readonly JsonObject[]>;
-  /** The same, with the outcomes themselves. */
-  answers(form: Form, response: unknown, listener?: Listener): Promise<readonly Answer[]>;
-  /** One call by name. */
-  call(request: CallRequest): Promise<Answer>;
-  /** One call already decoded. */
-  run(call: ToolCall): Promise<Answer>;
-}
-
-/** Who waits for calls while they run. */
-export interface Listener {
-  /** Fires when nobody waits any more: what has not been sent is not sent. */
-  readonly signal?: AbortSignal | undefined;
-  /** Told of progress messages of tools, redacted, at most `progressMessagesMax` an attempt. They are as untrusted as results. */
-  readonly onProgress?: ((message: string) => void) | undefined;
-}
-
-export interface CallRequest {
-  readonly tool: string;
-  readonly arguments: Json;
-  /** Idempotency key; default (session, turn, call id) where both are given, else one per delivery. */
-  readonly key?: string;
-  readonly callId?: string;
-  readonly signal?: AbortSignal;
 }
 
 export interface ApprovalDecision {

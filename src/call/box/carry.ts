@@ -3,10 +3,11 @@ import type { Answer, Outcome } from "../../domain/outcome.ts";
 import { toolCallError } from "../../errors/tool-call-error.ts";
 import type { Json } from "../../domain/json.ts";
 import { outcomeOf, overloaded, pendingExecution } from "../endings.ts";
-import type { Runtime } from "../runtime.ts";
-import type { CallState, Purpose, StageName } from "../stage.ts";
+import type { Runtime, CallState } from "../runtime.ts";
+import type { StageName } from "../stage.ts";
 import { answerOf, newState, noTurn } from "../state.ts";
 import { callOf, type Carry } from "./turn.ts";
+import type { Purpose } from "../verdict.ts";
 
 /** Carries calls through the journey and answers whoever asked in time. */
 export interface Carrier {

@@ -1,11 +1,12 @@
 import { canonicalJson } from "../../base/canonical-json.ts";
 import { parseOwnJson } from "../../base/own-json.ts";
 import { toolCallError } from "../../errors/tool-call-error.ts";
-import type { BoxSession, HandlePage } from "./box.ts";
+import type { HandlePage } from "./box.ts";
 import type { SettledBody } from "../../ledger/entries.ts";
 import type { Entry } from "../../store/store.ts";
 import type { Runtime } from "../runtime.ts";
 import { labelOf } from "../shape.ts";
+import type { BoxSession } from "./box-session.ts";
 
 interface HandleBody {
   readonly callId: string;

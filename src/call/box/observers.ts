@@ -1,7 +1,7 @@
 import { cleanForPeople } from "../../approvals/card.ts";
 import type { JourneyEvent } from "./box.ts";
 import type { Trouble } from "./options.ts";
-import type { CallState } from "../stage.ts";
+import type { CallState } from "../runtime.ts";
 
 /** Tells everybody who looks what happened to a call. */
 export function tell(observers: Set<(event: JourneyEvent) => void>, call: CallState, stage: string, what: string, note: string): void {

@@ -14,19 +14,20 @@ import { assemble, type Assembly } from "./assemble.ts";
 import { outcomeForReader } from "../desk/call-outcome.ts";
 import { policyInForce, putInForce } from "./policy-in-force.ts";
 import { decideGroup, listGroups } from "../desk/group-desk.ts";
-import type { BoxSession, JourneyEvent, Signalbox } from "./box.ts";
-import { isWithin, type Delegated, type DelegationOptions } from "../delegation.ts";
+import type { JourneyEvent, Signalbox } from "./box.ts";
+import { isWithin } from "../delegation.ts";
 import { optionsFromConfig } from "./from-config.ts";
 import { readHandle } from "./handles.ts";
 import type { SignalboxOptions } from "./options.ts";
 import { createLetterDesk } from "../desk/letter-desk.ts";
 import { createPlanDesk } from "../desk/plan-desk.ts";
 import { readOnlyStates, turnReadOnly } from "../read-only.ts";
-import type { LiveSession } from "../runtime.ts";
 import { sessionView } from "../session/session-view.ts";
 import { simulatePolicy } from "../review/simulate.ts";
 import { healthReport } from "./tool-health.ts";
 import { boxSession } from "./turn.ts";
+import type { LiveSession } from "../live-session.ts";
+import type { BoxSession, Delegated, DelegationOptions } from "./box-session.ts";
 
 /** The credential of code that uses the library in its own process: it acts for every role, and its word on what the user said is believed. */
 export function libraryCredential(tenant: string): Credential {

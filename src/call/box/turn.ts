@@ -9,12 +9,12 @@ import type { Principal, Session, TurnFacts } from "../../domain/principal.ts";
 import type { Form, ToolCall } from "../../domain/tool-call.ts";
 import type { Tool } from "../../domain/tool.ts";
 import { ToolCallError, toolCallError } from "../../errors/tool-call-error.ts";
-import type { BoxSession, BoxTurn, CallRequest, Listener, TurnOptions } from "./box.ts";
 import { CallSet } from "../call-set.ts";
-import type { Delegated, DelegationOptions } from "../delegation.ts";
-import type { LiveSession, Runtime } from "../runtime.ts";
+import type { Runtime } from "../runtime.ts";
 import { shownTools } from "../session/shown-tools.ts";
 import { noTurn } from "../state.ts";
+import type { LiveSession } from "../live-session.ts";
+import type { BoxSession, BoxTurn, CallRequest, Listener, TurnOptions, Delegated, DelegationOptions } from "./box-session.ts";
 
 /** Takes one state through the journey and answers within the reply deadline. */
 export type Carry = (parts: {

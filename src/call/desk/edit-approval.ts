@@ -18,9 +18,10 @@ import { meaningKey, type MeaningClaim } from "../keys.ts";
 import type { Operation, Row } from "../../store/store.ts";
 import { authorize } from "../authorize.ts";
 import { parkedKind, type ParkedCall } from "../parked.ts";
-import type { LiveSession, Runtime } from "../runtime.ts";
+import type { Runtime } from "../runtime.ts";
 import { newState, noTurn } from "../state.ts";
 import { ArgumentTexts } from "../argument-texts.ts";
+import type { LiveSession } from "../live-session.ts";
 
 /** An edit that may be made, and what the store has to be told for it. */
 export interface PreparedEdit {

@@ -10,8 +10,9 @@ import type { Tool } from "../../domain/tool.ts";
 import { addressesIn, traceCall } from "../../flow/trace.ts";
 import { seenBefore } from "./approval-cards.ts";
 import { openPlan, type PlanRow } from "../plan-record.ts";
-import type { LiveSession, Runtime } from "../runtime.ts";
+import type { Runtime } from "../runtime.ts";
 import { originsOf } from "../traced-origins.ts";
+import type { LiveSession } from "../live-session.ts";
 
 /** Where the exact values of steps came from, as known while they are proposed. */
 export async function tracedSteps(

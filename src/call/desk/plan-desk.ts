@@ -14,8 +14,9 @@ import type { Row } from "../../store/store.ts";
 import type { Signalbox } from "../box/box.ts";
 import { planCard, tracedSteps } from "./plan-card.ts";
 import { openPlan, planKind, planRowOf, planTexts, viewPlan, type PlanRow } from "../plan-record.ts";
-import type { LiveSession, Runtime } from "../runtime.ts";
+import type { Runtime } from "../runtime.ts";
 import type { Sessions } from "../session/sessions.ts";
+import type { LiveSession } from "../live-session.ts";
 
 type Plans = Signalbox["plans"];
 

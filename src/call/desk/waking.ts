@@ -8,9 +8,8 @@ import type { Answer } from "../../domain/outcome.ts";
 import type { Row, RowKey } from "../../store/store.ts";
 import type { ParkedCall } from "../parked.ts";
 import { rebuildParked } from "../recovery/rebuild-parked.ts";
-import type { Runtime } from "../runtime.ts";
+import type { Runtime, CallState } from "../runtime.ts";
 import type { Sessions } from "../session/sessions.ts";
-import type { CallState } from "../stage.ts";
 
 /** Wakes the calls of one box, whatever each waits for: it may be one thing after another. */
 export interface Waking {

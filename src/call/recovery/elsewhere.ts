@@ -10,7 +10,7 @@ import type { Row, RowKey, Store } from "../../store/store.ts";
 import { rowId } from "../../store/row-key.ts";
 import { pendingExecution } from "../endings.ts";
 import type { KeyClaim } from "../keys.ts";
-import type { CallState } from "../stage.ts";
+import type { CallState } from "../runtime.ts";
 
 /** Waits for claims that other processes hold. */
 export interface Elsewhere {

@@ -1,9 +1,9 @@
 import { canonicalJson } from "../../base/canonical-json.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import { deferredKind, parkedKind, type ParkedCall } from "../parked.ts";
-import type { LiveSession, Runtime } from "../runtime.ts";
-import type { CallState } from "../stage.ts";
+import type { Runtime, CallState } from "../runtime.ts";
 import { newState, noTurn, type StateParts } from "../state.ts";
+import type { LiveSession } from "../live-session.ts";
 
 /** A call that waited, at the start of another journey, as it was made: rules narrow it again. Undefined where it can no longer be read. */
 export async function rebuildParked(

@@ -5,9 +5,8 @@ import type { CallBody } from "../../ledger/entries.ts";
 import type { Row } from "../../store/store.ts";
 import { ArgumentTexts } from "../argument-texts.ts";
 import type { KeyClaim } from "../keys.ts";
-import type { Runtime } from "../runtime.ts";
+import type { Runtime, CallState } from "../runtime.ts";
 import type { Sessions } from "../session/sessions.ts";
-import type { CallState } from "../stage.ts";
 import { newState, noTurn } from "../state.ts";
 
 /**

@@ -12,8 +12,8 @@ import { memoryKeyring, type Keyring } from "../../ledger/keyring.ts";
 import { tool } from "../../registry/define.ts";
 import { createMemoryStore } from "../../store/memory.ts";
 import type { Store } from "../../store/store.ts";
-import type { CallRequest } from "../box/box.ts";
 import { libraryCredential } from "../box/signalbox.ts";
+import type { CallRequest } from "../box/box-session.ts";
 
 const credential = libraryCredential("acme");
 

@@ -7,9 +7,9 @@ import type { Row } from "../../store/store.ts";
 import type { KeyClaim } from "../keys.ts";
 import { orphanUnit } from "./orphan.ts";
 import { rebuildCall } from "./rebuild.ts";
-import type { Runtime } from "../runtime.ts";
+import type { Runtime, CallState } from "../runtime.ts";
 import type { Sessions } from "../session/sessions.ts";
-import type { CallState, StageName } from "../stage.ts";
+import type { StageName } from "../stage.ts";
 
 /** What became of the calls that nobody is carrying out any more. */
 export interface Recovery {

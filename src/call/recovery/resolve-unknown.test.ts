@@ -6,8 +6,9 @@ import { verifies } from "../../../test/verifies.ts";
 import type { Answer } from "../../domain/outcome.ts";
 import type { RegisteredTool } from "../../domain/tool.ts";
 import { tool } from "../../registry/define.ts";
-import type { BoxTurn, CallRequest, Signalbox } from "../box/box.ts";
+import type { Signalbox } from "../box/box.ts";
 import { libraryCredential } from "../box/signalbox.ts";
+import type { BoxTurn, CallRequest } from "../box/box-session.ts";
 
 const credential = libraryCredential("acme");
 const policy = { ...shopPolicy, rules: [{ id: "all", on: "order.*", when: "true", effect: "allow", waives: "tier" }] };

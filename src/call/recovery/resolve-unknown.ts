@@ -12,9 +12,10 @@ import { letterKey, letterOf } from "../dead-letters.ts";
 import { meaningKey, type KeyClaim, type MeaningClaim } from "../keys.ts";
 import type { Recovery } from "./recovery.ts";
 import { stricter } from "../delegation.ts";
-import type { LiveSession, Runtime } from "../runtime.ts";
+import type { Runtime } from "../runtime.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { SealedValues } from "../../ledger/sealed-values.ts";
+import type { LiveSession } from "../live-session.ts";
 
 /**
  * Calls that ended `unknown` and that only a person can settle: their reply was lost, and their tool can neither be sent again nor looked up. The

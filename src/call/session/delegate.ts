@@ -4,10 +4,10 @@ import type { Json } from "../../domain/json.ts";
 import { toolCallError } from "../../errors/tool-call-error.ts";
 import { sessionOpened } from "../../ledger/session-entries.ts";
 import type { EntryDraft, Row, RowKey, Store } from "../../store/store.ts";
-import type { DelegationOptions } from "../delegation.ts";
 import { delegationOf, newToken, tokenKey, type Delegation } from "../delegation.ts";
 import type { Live, SessionParts } from "./live-session.ts";
 import { sessionKey, type SessionBody } from "./session-row.ts";
+import type { DelegationOptions } from "../box/box-session.ts";
 
 /** Makes a session below another one. What changes above it meanwhile is looked at again, so that nothing is handed down that was just taken. */
 export async function writeBelow(

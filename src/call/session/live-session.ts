@@ -10,11 +10,11 @@ import type { Clock } from "../../base/clock.ts";
 import type { IdSource } from "../../base/ids.ts";
 import type { Limits } from "../../base/limits.ts";
 import type { Random } from "../../base/random.ts";
-import type { DelegationOptions } from "../delegation.ts";
 import { accountsOf, handsOn, type Delegation } from "../delegation.ts";
 import { isSwitchedOn, switchExpectations, switchKeys } from "../read-only.ts";
-import type { LiveSession } from "../runtime.ts";
 import { epochOf, principalKey, sessionKey, type PrincipalBody, type SessionBody } from "./session-row.ts";
+import type { LiveSession } from "../live-session.ts";
+import type { DelegationOptions } from "../box/box-session.ts";
 
 /** What sessions are made with. */
 export interface SessionParts {

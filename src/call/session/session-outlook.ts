@@ -5,8 +5,9 @@ import type { SessionKnowledge } from "../../flow/knowledge.ts";
 import { isConsequential } from "../../flow/trace.ts";
 import type { PolicyOutlook } from "../../policy/outlook.ts";
 import { findClaims } from "../history.ts";
-import type { LiveSession, Runtime } from "../runtime.ts";
+import type { Runtime } from "../runtime.ts";
 import type { HistoryFinding } from "../../policy/call-history.ts";
+import type { LiveSession } from "../live-session.ts";
 
 /** What the session stands on when its tools are judged. */
 export interface OutlookParts {

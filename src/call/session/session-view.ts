@@ -15,12 +15,13 @@ import { readerSessions } from "../readers.ts";
 import { denialKey } from "../record.ts";
 import { readOnlyStates } from "../read-only.ts";
 import { stricter } from "../delegation.ts";
-import type { LiveSession, Runtime } from "../runtime.ts";
+import type { Runtime } from "../runtime.ts";
 import { sessionRecord, type SessionRecord } from "./session-record.ts";
 import { toolOutlook } from "./session-outlook.ts";
 import type { Sessions } from "./sessions.ts";
 import { shownTools } from "./shown-tools.ts";
 import { toolNamed } from "../review/tool-named.ts";
+import type { LiveSession } from "../live-session.ts";
 
 /** The view of one session of a tenant. `SESSION_UNKNOWN` where the tenant has none of that id. */
 export async function sessionView(

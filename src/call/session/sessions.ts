@@ -7,12 +7,11 @@ import { toolCallError } from "../../errors/tool-call-error.ts";
 import { rolesRevoked, sessionOpened } from "../../ledger/session-entries.ts";
 import { isShared } from "../../store/shared.ts";
 import type { Row, RowKey, Store } from "../../store/store.ts";
-import type { SessionOptions } from "../box/box.ts";
-import type { DelegationOptions } from "../delegation.ts";
 import { sessionOfToken, writeBelow } from "./delegate.ts";
 import { Live, type LiveParts, type SessionParts } from "./live-session.ts";
-import type { LiveSession } from "../runtime.ts";
 import { epochOf, principalKey, sessionKey, type PrincipalBody, type SessionBody } from "./session-row.ts";
+import type { LiveSession } from "../live-session.ts";
+import type { SessionOptions, DelegationOptions } from "../box/box-session.ts";
 
 /** Opens sessions and keeps the live ones at hand. */
 export interface Sessions {

@@ -2,7 +2,8 @@ import { createNameMap, type NameMap } from "../../codec/names.ts";
 import type { Form } from "../../domain/tool-call.ts";
 import type { Tool } from "../../domain/tool.ts";
 import type { PolicyEngine } from "../../policy/engine.ts";
-import type { LiveSession, Runtime } from "../runtime.ts";
+import type { Runtime } from "../runtime.ts";
+import type { LiveSession } from "../live-session.ts";
 
 /** The tools that a session may call, newest version of each, and their names in each provider's form. */
 export interface ShownTools {

@@ -2,10 +2,11 @@ import type { Clock } from "../../base/clock.ts";
 import { fixedBounds } from "../../base/fixed-bounds.ts";
 import { sha256Hex } from "../../base/hash.ts";
 import type { Limits } from "../../base/limits.ts";
-import type { BoxSession, Signalbox } from "../../call/box/box.ts";
+import type { Signalbox } from "../../call/box/box.ts";
 import type { Credential } from "../../domain/principal.ts";
 import { toolCallError } from "../../errors/tool-call-error.ts";
 import type { RowKey } from "../../store/store.ts";
+import type { BoxSession } from "../../call/box/box-session.ts";
 
 /** For whom the calls of one credential are made: an MCP client names no user. */
 export interface McpUser {

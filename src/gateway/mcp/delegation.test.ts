@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { verifies } from "../../../test/verifies.ts";
-import type { Delegated } from "../../call/delegation.ts";
 import { tool } from "../../registry/define.ts";
 import { credentials, keys, startMcp, type McpGateway, type Posted } from "./mcp.fixture.ts";
+import type { Delegated } from "../../call/box/box-session.ts";
 
 let mcp: McpGateway;
 let above: string;

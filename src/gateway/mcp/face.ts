@@ -5,7 +5,7 @@
 import { fixedBounds } from "../../base/fixed-bounds.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Limits } from "../../base/limits.ts";
-import type { BoxSession, Signalbox } from "../../call/box/box.ts";
+import type { Signalbox } from "../../call/box/box.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import type { Credential } from "../../domain/principal.ts";
 import { internalError, toolCallError } from "../../errors/tool-call-error.ts";
@@ -31,6 +31,7 @@ import { failureAnswer } from "./rpc-error.ts";
 import { createSubscriptions, type Subscriptions } from "./subscriptions.ts";
 import { createToolCalls, type ToolCalls } from "./tool-calls.ts";
 import { createToolLists, type ToolLists } from "./tool-list.ts";
+import type { BoxSession } from "../../call/box/box-session.ts";
 
 /** What a face is made of. */
 export interface McpFaceParts {

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Limits } from "../../base/limits.ts";
-import type { BoxSession } from "../../call/box/box.ts";
 import type { Tool } from "../../domain/tool.ts";
+import type { BoxSession } from "../../call/box/box-session.ts";
 
 /** Tells when the tools that a session may call are others than before: by a policy, a source, a review, a revoked role. */
 export interface ListWatch {

@@ -2,7 +2,7 @@
  * Tools of our own, since a client of this protocol has nothing but tools: what became of a call that waited or was still running, the rest of a result that
  * was cut, and a plan for people to approve. They make no call, reach no connector and grant nothing; who may read is judged again.
  */
-import type { BoxSession, Signalbox } from "../../call/box/box.ts";
+import type { Signalbox } from "../../call/box/box.ts";
 import { codecs } from "../../codec/codec.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import type { PlanProposal } from "../../domain/plan.ts";
@@ -10,6 +10,7 @@ import type { Credential } from "../../domain/principal.ts";
 import { ToolCallError, toolCallError } from "../../errors/tool-call-error.ts";
 import { errorBody } from "../../errors/wire.ts";
 import type { Limits } from "../../base/limits.ts";
+import type { BoxSession } from "../../call/box/box-session.ts";
 
 /** A tool that the face itself answers. */
 export interface OwnTool {

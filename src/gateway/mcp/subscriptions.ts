@@ -1,8 +1,8 @@
 import type { Limits } from "../../base/limits.ts";
-import type { BoxSession } from "../../call/box/box.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
 import type { ListWatch } from "./list-watch.ts";
 import { isObject, metaMembers, type RpcId } from "./protocol.ts";
+import type { BoxSession } from "../../call/box/box-session.ts";
 
 /** One `subscriptions/listen` of 2026-07-28. */
 export interface Listening {

@@ -1,7 +1,7 @@
 /** `tools/call`: one of our own tools, a call that makes the journey, or the user's word on a call that waits for it. */
 import type { Clock } from "../../base/clock.ts";
 import type { Limits } from "../../base/limits.ts";
-import type { BoxSession, Signalbox } from "../../call/box/box.ts";
+import type { Signalbox } from "../../call/box/box.ts";
 import { codecs } from "../../codec/codec.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import type { Answer } from "../../domain/outcome.ts";
@@ -12,6 +12,7 @@ import { questionName, replyOf, showsForms, type Confirmations, type Question } 
 import { answerOwn, isOwnTool } from "./own-tools.ts";
 import { progressNotifier } from "./progress.ts";
 import { isObject, metaMembers, metaOf } from "./protocol.ts";
+import type { BoxSession } from "../../call/box/box-session.ts";
 
 /** What carrying calls out needs. */
 export interface ToolCallParts {

@@ -1,8 +1,8 @@
 import type { Limits } from "../../base/limits.ts";
-import type { BoxSession } from "../../call/box/box.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import type { Tool } from "../../domain/tool.ts";
 import { ownTools } from "./own-tools.ts";
+import type { BoxSession } from "../../call/box/box-session.ts";
 
 /** One page of `tools/list`; undefined for a cursor that was not given out here. */
 export type ListPage = { readonly tools: readonly JsonObject[]; readonly nextCursor?: string } | undefined;
