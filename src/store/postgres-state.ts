@@ -116,6 +116,7 @@ export class PostgresState implements State {
   readonly #rows = new Map<string, BaseRow>();
   readonly #counters = new Map<string, { readonly value: number; readonly dueMs: number | undefined }>();
   readonly #relied = new Set<string>();
+  readonly #reliedCounters = new Set<string>();
 
   constructor(base: Base) {
     this.#base = base;
@@ -154,7 +155,7 @@ export class PostgresState implements State {
   /** The unit holds: what it changed stays, and what it rests on must still be so when the group is written. */
   keep(unit: Unit): void {
     this.undoLog.keep();
-    for (const { op, key } of unit.operations) if (op !== "add") this.#relied.add(rowId(key));
+    for (const { op, key } of unit.operations) (op === "add" ? this.#reliedCounters : this.#relied).add(rowId(key));
   }
 
   /** What is to be written or relied on, in the order of `touched`. */
@@ -169,8 +170,11 @@ export class PostgresState implements State {
         return { ...row, isWritten: true, was, next: now.version, text: now.text, dueMs: now.dueMs };
       });
     const counters = touched.counters.flatMap((counter): CounterChange[] => {
+      const was = this.#base.counters.get(counter.id);
       const now = this.#counters.get(counter.id);
-      return now === undefined ? [] : [{ ...counter, was: this.#base.counters.get(counter.id), next: now.value, dueMs: now.dueMs }];
+      if (now !== undefined) return [{ ...counter, was, next: now.value, dueMs: now.dueMs }];
+      // INVARIANT: what a unit was decided on is compared, also where it stays as it is: one that this process remembers may have changed elsewhere.
+      return was === undefined || !this.#reliedCounters.has(counter.id) ? [] : [{ ...counter, was, next: was, dueMs: undefined }];
     });
     return { rows, counters };
   }

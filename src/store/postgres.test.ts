@@ -73,6 +73,27 @@ describe("postgres store: writers", () => {
     await Promise.all([first.close(), second.close()]);
   });
 
+  it("takes away from a counter that another process added to, where this one remembers nothing in it", async () => {
+    const database = await server.newDatabase();
+    const [first, second] = await Promise.all([open(database), open(database)]);
+    const add = (delta: number): Unit => unitOf([{ op: "add", key: keyOf("waiting"), delta }]);
+    for (const delta of [1, -1]) await first.commit(add(delta));
+    await second.commit(add(1));
+    expect(await first.commit(add(-1))).toMatchObject({ kind: "committed" });
+    expect(await second.counters([keyOf("waiting")])).toEqual([0]);
+    await Promise.all([first.close(), second.close()]);
+  });
+
+  it("refuses at a counter that is only asked about what another process has used up", async () => {
+    const database = await server.newDatabase();
+    const [first, second] = await Promise.all([open(database), open(database)]);
+    await first.commit(unitOf([{ op: "add", key: keyOf("used"), delta: 1 }]));
+    await second.commit(unitOf([{ op: "add", key: keyOf("used"), delta: 5 }]));
+    const ask = unitOf([{ op: "add", key: keyOf("used"), delta: 0, max: 5 }]);
+    expect(await first.commit(ask)).toMatchObject({ kind: "refused", reason: "counter", value: 6 });
+    await Promise.all([first.close(), second.close()]);
+  });
+
   it("refuses what a unit expects of a row that another process changed, however it relies on it", async () => {
     const database = await server.newDatabase();
     const [first, second] = await Promise.all([open(database), open(database)]);

@@ -92,7 +92,7 @@ async function judge(load: Load): Promise<{ readonly problems: readonly string[]
 }
 
 /** Stops everybody in order, and looks at what the store says by itself. */
-async function expectWholeStore(counts: Readonly<Record<string, unknown>>): Promise<void> {
+async function expectWholeStore({ users }: Load, counts: Readonly<Record<string, unknown>>): Promise<void> {
   const exits = await fleet.stop();
   const reader = openPostgresReader({ connectionString: store, clock: systemClock });
   try {
@@ -107,7 +107,7 @@ async function expectWholeStore(counts: Readonly<Record<string, unknown>>): Prom
         .join("\n")}\n`,
     );
     expect.soft(problems).toEqual([]);
-    expect.soft(await waitingLeft(reader, [])).toEqual([]);
+    expect.soft(await waitingLeft(reader, users)).toEqual([]);
     expect.soft(plannedCount).toBeGreaterThan(0);
     expect.soft(verification).toMatchObject({ ok: true, problems: [] });
     expect.soft(exits.every((code) => code === 0)).toBe(true);
@@ -133,7 +133,7 @@ test(
     await load.finish();
     const { problems, counts } = await judge(load);
     const died = [...deaths.values()].reduce((sum, each) => sum + each, 0);
-    await expectWholeStore({ "gateways killed": died, "at points": deaths.size, ...counts });
+    await expectWholeStore(load, { "gateways killed": died, "at points": deaths.size, ...counts });
     expect(problems).toEqual([]);
     expect(died).toBeGreaterThanOrEqual(15);
   },
@@ -158,7 +158,7 @@ test(
     }
     await load.finish();
     const { problems, counts } = await judge(load);
-    await expectWholeStore({ "times the database was killed": databaseKills, ...counts });
+    await expectWholeStore(load, { "times the database was killed": databaseKills, ...counts });
     expect(problems).toEqual([]);
   },
 );
