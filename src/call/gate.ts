@@ -151,9 +151,11 @@ export function meaningClaim(state: CallState, keyState: KeyState): MeaningClaim
 
 /** Where this call's meaning is noted; undefined for calls that the duplicate guard does not watch. */
 export function meaningRowKey(state: CallState): RowKey | undefined {
-  const { registered, session, effectiveDigest, meaning } = state;
+  const { registered, session, meaning } = state;
   const { tool } = registered as NonNullable<typeof registered>;
   if (tool.tier === "read" || tool.isRepeatable) return undefined;
+  // Asked for here and not before: of a plain read nobody works it out.
+  const { effectiveDigest } = state;
   if (meaning?.digest === effectiveDigest && meaning.tool === tool.name) return meaning.row;
   const row = keptKey(meaningKey(session.principal.tenant, session.id, tool.name, effectiveDigest));
   state.meaning = { tool: tool.name, digest: effectiveDigest, row };
