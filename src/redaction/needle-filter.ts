@@ -43,16 +43,16 @@ export class NeedleFilter {
     for (let place = margin; place < end; place += 3) {
       const offsets = pairs[pairAt(bytes, place)] as number;
       if (offsets === 0) continue;
-      for (let offset = 0; offset < fixedBounds.needleCharsMin - 1; offset += 1) {
-        if ((offsets & (1 << offset)) === 0) continue;
-        const bucket = starts[startAt(bytes, place - offset)] as number;
-        if (bucket !== 0 && this.#isAt(bytes, place - offset, bucket)) return true;
-      }
+      // Written out, since every result goes through here.
+      if ((offsets & 1) !== 0 && this.#isAt(bytes, place, starts[startAt(bytes, place)] as number)) return true;
+      if ((offsets & 2) !== 0 && this.#isAt(bytes, place - 1, starts[startAt(bytes, place - 1)] as number)) return true;
+      if ((offsets & 4) !== 0 && this.#isAt(bytes, place - 2, starts[startAt(bytes, place - 2)] as number)) return true;
     }
     return false;
   }
 
   #isAt(bytes: Buffer, start: number, bucket: number): boolean {
+    if (bucket === 0) return false;
     return (this.#buckets[bucket] as readonly Buffer[]).some((needle) =>
       needle.every((byte, offset) => lowerCase(bytes[start + offset]) === byte),
     );
