@@ -121,7 +121,7 @@ class SharedPulse implements Pulse {
       await this.#listen();
       this.#wellAtMs = this.#runtime.clock.monotonic();
     } catch (cause) {
-      if (!this.#isStopped) this.#runtime.reportFault("pulse", cause);
+      this.#runtime.reportFault("pulse", cause);
     }
   }
 

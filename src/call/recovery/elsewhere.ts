@@ -108,7 +108,7 @@ class WaitingRoom implements Elsewhere {
       rows = await store.read([...asked.values()]);
     } catch (cause) {
       // Those who wait go on waiting, as long as each of them may.
-      if (!this.#isStopped) reportFault("join", cause);
+      reportFault("join", cause);
     }
     const found = new Map([...asked.keys()].map((id, index) => [id, rows.length === 0 ? undefined : { row: rows[index] }]));
     const nowMs = clock.monotonic();
